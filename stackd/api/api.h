@@ -1,0 +1,49 @@
+/*
+ * api.h: sockets of programs. The AF_UNIX side of the engine: a program's
+ * socket is a real AF_UNIX socket whose other end is here (design 5).
+ *
+ * The loop calls in: api_on_event() when a descriptor of ours is ready (edge
+ * triggered), api_on_ready() when the engine has news about a socket. Neither
+ * blocks. The protocol between front ends and this room is in
+ * common/client/proto.h.
+ */
+#ifndef COUPLET_API_H
+#define COUPLET_API_H
+
+#include "core/stack.h"
+#include "deck.h"
+
+struct api;
+
+struct api_ops { /* what the room needs from the loop */
+	/* Watch `fd` edge-triggered for IN, OUT and RDHUP; `ref` comes back in
+	 * api_on_event(). 0 or negative errno. Closing the fd ends it. */
+	int (*watch)(void *arg, int fd, void *ref);
+	/* Call api_on_timer() at `at` (one timer; MONO_NEVER = off). */
+	void (*timer)(void *arg, mono_t at);
+	void *arg;
+};
+
+/*
+ * Makes run_dir/ID (mode 0755) with the listening sockets in it and the
+ * private directory for programs' listeners. -EADDRINUSE: another stackd
+ * with this ID lives (its pid in err). A dead one's remains are removed.
+ */
+int api_new(struct stack *s, const struct stackd_deck *deck,
+	    const char *run_dir, const struct api_ops *ops, struct api **ret,
+	    char *err, size_t err_len) MUST_USE;
+/* Resets every socket, removes the files. */
+void api_free(struct api *a);
+
+void api_on_event(struct api *a, void *ref, uint32_t epoll_events, mono_t now);
+void api_on_ready(struct api *a, struct sock *sk, unsigned events, mono_t now);
+void api_on_timer(struct api *a, mono_t now);
+
+struct api_counters {
+	uint64_t accepted, refused, bad_records, control_calls, dgram_dropped;
+	uint32_t open;
+};
+void api_counters(const struct api *a, struct api_counters *ret);
+size_t api_memory(const struct api *a);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * osa.h: the emulated OSA-Express adapter: the only room that touches the
+ * kernel's network. A port is one DEVICE of the deck on some medium (TUN, TAP,
+ * AF_UNIX SOCK_SEQPACKET, inherited descriptor). The port reads packets into
+ * pool buffers and writes the engine's frames; host-side set-up is done with
+ * libnl at open and undone at close.
+ *
+ * Opening needs CAP_NET_ADMIN; reading, writing and closing do not, except
+ * for undoing host set-up, which closing the descriptor does for TUN and TAP
+ * by itself (the interface vanishes with its addresses, routes and bridge
+ * membership). osa_open() therefore runs before privileges are dropped.
+ */
+#ifndef COUPLET_OSA_H
+#define COUPLET_OSA_H
+
+#include "deck.h"
+#include "pkt/pkt.h"
+
+struct osa_port;
+
+struct osa_caps {
+	bool l2;          /* Ethernet frames */
+	uint32_t gso_max; /* largest packet with GSO, 0 none */
+	bool tx_csum;     /* finishes checksums */
+};
+
+/*
+ * Opens medium and host side. `mtu` from the LINKs of the device. On error
+ * nothing stays behind: negative errno and a sentence in `err` that names
+ * device, host object and cause ("DEVICE OSA0: /dev/net/tun: No such file or
+ * directory; load the tun module").
+ */
+int osa_open(const struct deck_device *dev, uint32_t mtu,
+	     const struct ip_prefix *stack_addrs, uint32_t n_stack_addrs,
+	     struct osa_port **ret, char *err, size_t err_len) MUST_USE;
+void osa_close(struct osa_port *p);
+
+void osa_get_caps(const struct osa_port *p, struct osa_caps *ret);
+/* Descriptors to watch for input (one per queue), level- or edge-triggered
+ * alike as osa_read() reads until empty or `max`. */
+int osa_fds(const struct osa_port *p, int *fds, int max);
+const char *osa_name(const struct osa_port *p);   /* DEVICE name */
+const char *osa_ifname(const struct osa_port *p); /* host interface or path */
+
+/*
+ * Reads at most `max` packets from queue `q` into new buffers of `pool`,
+ * linked by ->next, with csum, gso_* and ifindex filled in. Returns their
+ * number; *ret_more tells that the queue was not seen empty. 0 when there is
+ * nothing; negative errno when the medium died (-EBADFD, -ENODEV, ...).
+ */
+int osa_read(struct osa_port *p, int q, struct pkt_pool *pool,
+	     uint32_t ifindex, int max, struct pkt **ret,
+	     bool *ret_more) MUST_USE;
+/* Writes one frame; 0, -EAGAIN (medium full: dropped and counted),
+ * -EMSGSIZE, or negative errno. Segments GSO frames and finishes checksums
+ * itself when the medium cannot. */
+int osa_write(struct osa_port *p, const struct frame *f);
+
+struct osa_info {
+	char device[32], ifname[108], portname[32], cuu[8], datacuu[8];
+	const char *medium; /* "TUN" "TAP" "SEQPACKET" "FD" */
+	bool layer2, offload;
+	uint8_t mac[6];
+	uint32_t mtu, queues;
+	uint64_t rx_frames, rx_bytes, rx_gso, rx_drops, tx_frames, tx_bytes,
+		tx_gso, tx_drops, rx_syscalls, tx_syscalls;
+};
+void osa_get_info(const struct osa_port *p, struct osa_info *ret);
+
+/* ---- packet trace (OSAENTA): pcapng, readable while it grows -------------- */
+
+struct osa_trace_filter { /* all given parts must match */
+	uint8_t proto;          /* 0 any */
+	struct ip_prefix host;  /* either address; family NONE = any */
+	uint16_t port;          /* either port; 0 any */
+	uint32_t snaplen;       /* bytes kept of each packet, 0 = all */
+	uint64_t max_bytes;     /* file size at which the trace stops, 0 none */
+};
+
+struct osa_trace;
+
+/* Starts writing to `fd` (taken; opened by the caller). Interfaces appear in
+ * the order of `ports`. 0 or negative errno. */
+int osa_trace_start(int fd, struct osa_port *const *ports, uint32_t n_ports,
+		    const struct osa_trace_filter *filter,
+		    struct osa_trace **ret) MUST_USE;
+/* Flushes, closes; tells how many packets were written and dropped and the
+ * first error met (0, -ENOSPC, -EFBIG ...). A full disk ends the trace by
+ * itself, never the stack; osa_trace_error() tells. */
+void osa_trace_stop(struct osa_trace *t, uint64_t *ret_packets,
+		    uint64_t *ret_dropped, int *ret_error);
+int osa_trace_error(const struct osa_trace *t);
+void osa_trace_stats(const struct osa_trace *t, uint64_t *ret_packets,
+		     uint64_t *ret_bytes, uint64_t *ret_dropped);
+
+#endif
