@@ -19,7 +19,9 @@
 #define COUPLET_STACK_H
 
 #include "ip/ip.h"
+#include "sock/types.h"
 #include "tcp/tcp.h"
+#include "udp/udp.h"
 
 struct stack;
 struct sock;
@@ -47,7 +49,8 @@ struct tcp_env *stack_tcp_env(struct stack *s);
 /* Tell the stack that addresses or routes were changed through stack_ip(). */
 void stack_kick(struct stack *s);
 
-/* ---- packets and time ------------------------------------------------------ */
+/* ---- packets and time ------------------------------------------------------
+ */
 
 void stack_input(struct stack *s, struct pkt *p, mono_t now); /* takes p */
 bool stack_output(struct stack *s, struct frame *ret, mono_t now);
@@ -56,25 +59,22 @@ void stack_expire(struct stack *s, mono_t now);
 /* Layer 3 events that concern the operator or a ping, not a socket. */
 bool stack_event(struct stack *s, struct ip_event *ret);
 
-/* ---- sockets ----------------------------------------------------------------- */
-
-enum sock_type { SOCK_TCP = 1, SOCK_UDP = 2 };
-
-struct sock_owner {
-	pid_t pid;
-	uid_t uid;
-	gid_t gid;
-};
+/* ---- sockets
+ * ----------------------------------------------------------------- */
 
 /* What stack_ready() reports; level at the time of the call. */
 enum {
-	SOCK_EV_IN = 1,       /* TCP: data to read_peek; UDP: a datagram */
-	SOCK_EV_EOF = 2,      /* TCP: peer's FIN, all data consumed */
-	SOCK_EV_OUT = 4,      /* send space */
-	SOCK_EV_CONN = 8,     /* connect completed */
-	SOCK_EV_ERR = 16,     /* sock_error() tells; TCP: the socket is dead */
-	SOCK_EV_ACCEPT = 32,  /* listener: stack_sock_accept() has one */
-	SOCK_EV_DONE = 64,    /* TCP: closed on both sides */
+	SOCK_EV_IN = 1,      /* TCP: data to read_peek; UDP: a datagram */
+	SOCK_EV_EOF = 2,     /* TCP: peer's FIN, all data consumed */
+	SOCK_EV_OUT = 4,     /* send space */
+	SOCK_EV_CONN = 8,    /* connect completed */
+	SOCK_EV_ERR = 16,    /* sock_error() tells; TCP: the socket is dead */
+	SOCK_EV_ACCEPT = 32, /* listener: stack_sock_accept() has one */
+	SOCK_EV_DONE = 64,   /* TCP: closed on both sides */
+	/* Listener: a SYN waits. If the program that listened has gone, close
+	 * the listener now and the SYN is refused; do nothing and it is
+	 * answered by the next stack_output(). */
+	SOCK_EV_PROBE = 128,
 };
 
 /*
@@ -124,18 +124,13 @@ size_t stack_sock_write_reserve(struct stack *s, struct sock *sk, size_t max,
 				struct iovec *iov, int *n);
 void stack_sock_write_commit(struct stack *s, struct sock *sk, size_t used,
 			     bool more, mono_t now);
-size_t stack_sock_read_peek(struct stack *s, struct sock *sk,
-			    struct iovec *iov, int *n);
+size_t stack_sock_read_peek(struct stack *s, struct sock *sk, struct iovec *iov,
+			    int *n);
 void stack_sock_read_consume(struct stack *s, struct sock *sk, size_t used,
 			     mono_t now);
 void stack_sock_shutdown(struct stack *s, struct sock *sk, mono_t now);
 
-/* UDP datagrams. */
-struct udp_meta {
-	struct ip_port local, remote; /* in: where it arrived, who sent */
-	uint32_t ifindex;
-	uint8_t ttl, tos;
-};
+/* UDP datagrams; struct udp_meta is in udp/udp.h. */
 /*
  * Sends to `to`, or to the connected peer when NULL. `from`: NULL, or source
  * address and interface to use (IP_PKTINFO; family NONE/scope 0 = any).
@@ -152,7 +147,8 @@ bool stack_udp_peek(struct stack *s, struct sock *sk, struct udp_meta *ret,
 		    struct iovec *ret_payload);
 void stack_udp_pop(struct stack *s, struct sock *sk);
 
-/* ---- socket properties ---------------------------------------------------------- */
+/* ---- socket properties
+ * ---------------------------------------------------------- */
 
 void *sock_user(const struct sock *sk);
 void sock_set_user(struct sock *sk, void *user);
@@ -171,22 +167,21 @@ unsigned stack_sock_events(const struct stack *s, const struct sock *sk);
 struct tcp_conn *sock_tcp(const struct sock *sk);
 bool sock_is_listener(const struct sock *sk);
 /* Connections completed and waiting, and the limit (listeners). */
-void sock_backlog(const struct sock *sk, uint32_t *ret_now,
-		  uint32_t *ret_max);
+void sock_backlog(const struct sock *sk, uint32_t *ret_now, uint32_t *ret_max);
 
 enum sock_opt {
 	SOCK_OPT_REUSEADDR,
 	SOCK_OPT_REUSEPORT,
 	SOCK_OPT_V6ONLY,
 	SOCK_OPT_BROADCAST,
-	SOCK_OPT_LINGER,        /* -1 off, else s; 0 = RST on close */
-	SOCK_OPT_TTL,           /* 1..255, -1 = default */
-	SOCK_OPT_TOS,           /* 0..255 */
+	SOCK_OPT_LINGER, /* -1 off, else s; 0 = RST on close */
+	SOCK_OPT_TTL,    /* 1..255, -1 = default */
+	SOCK_OPT_TOS,    /* 0..255 */
 	SOCK_OPT_MCAST_TTL,
 	SOCK_OPT_MCAST_LOOP,
-	SOCK_OPT_MCAST_IF,      /* ifindex */
-	SOCK_OPT_BIND_IF,       /* ifindex, 0 = any */
-	SOCK_OPT_MTU_DISCOVER,  /* IP_PMTUDISC_* */
+	SOCK_OPT_MCAST_IF,     /* ifindex */
+	SOCK_OPT_BIND_IF,      /* ifindex, 0 = any */
+	SOCK_OPT_MTU_DISCOVER, /* IP_PMTUDISC_* */
 	SOCK_OPT_RECVERR,
 	SOCK_OPT_UDP_RCVBUF,
 	SOCK_OPT_UDP_SNDBUF,
@@ -209,7 +204,8 @@ int stack_sock_leave(struct stack *s, struct sock *sk, uint32_t ifindex,
 /* Path MTU to the connected peer, or -ENOTCONN. */
 int stack_sock_mtu(struct stack *s, struct sock *sk) MUST_USE;
 
-/* ---- readiness ------------------------------------------------------------------- */
+/* ---- readiness
+ * ------------------------------------------------------------------- */
 
 /*
  * Next socket to which something happened since it was last returned, with
@@ -219,7 +215,8 @@ int stack_sock_mtu(struct stack *s, struct sock *sk) MUST_USE;
  */
 struct sock *stack_ready(struct stack *s, unsigned *ret_events);
 
-/* ---- displays ----------------------------------------------------------------------- */
+/* ---- displays
+ * ----------------------------------------------------------------------- */
 
 struct sock_info {
 	uint64_t id;
@@ -231,7 +228,7 @@ struct sock_info {
 	bool orphan; /* the program has gone */
 	size_t recv_queue, send_queue;
 	const struct tcp_conn *conn; /* NULL unless TCP connection */
-	struct sock *sk; /* NULL for TIME-WAIT and half-open */
+	struct sock *sk;             /* NULL for TIME-WAIT and half-open */
 };
 
 /* Iterate with *it = 0; false = no more. No changes in between. */
