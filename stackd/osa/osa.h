@@ -16,6 +16,8 @@
 #include "deck.h"
 #include "pkt/pkt.h"
 
+#define OSA_GSO_MAX 65535u /* largest IP packet of a GSO frame */
+
 struct osa_port;
 
 struct osa_caps {
@@ -33,7 +35,12 @@ struct osa_caps {
 int osa_open(const struct deck_device *dev, uint32_t mtu,
 	     const struct ip_prefix *stack_addrs, uint32_t n_stack_addrs,
 	     struct osa_port **ret, char *err, size_t err_len) MUST_USE;
+/* Undoes the host set-up; NULL is fine. */
 void osa_close(struct osa_port *p);
+/* True when something outlives the port's own descriptors (an interface made
+ * beforehand, routes through a bridge), so that osa_close() can undo it only
+ * with CAP_NET_ADMIN: keep that capability then. */
+bool osa_undo_privileged(const struct osa_port *p);
 
 void osa_get_caps(const struct osa_port *p, struct osa_caps *ret);
 /* Descriptors to watch for input (one per queue), level- or edge-triggered
@@ -52,8 +59,9 @@ int osa_read(struct osa_port *p, int q, struct pkt_pool *pool,
 	     uint32_t ifindex, int max, struct pkt **ret,
 	     bool *ret_more) MUST_USE;
 /* Writes one frame; 0, -EAGAIN (medium full: dropped and counted),
- * -EMSGSIZE, or negative errno. Segments GSO frames and finishes checksums
- * itself when the medium cannot. */
+ * -ENETDOWN (host interface or other side down: the same), -EMSGSIZE,
+ * -EINVAL (headers that cannot be segmented), or negative errno. Segments
+ * GSO frames and finishes checksums itself when the medium cannot. */
 int osa_write(struct osa_port *p, const struct frame *f);
 
 struct osa_info {
