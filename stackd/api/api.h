@@ -46,4 +46,10 @@ struct api_counters {
 void api_counters(const struct api *a, struct api_counters *ret);
 size_t api_memory(const struct api *a);
 
+/*
+ * Asserts the kernel behaviour this room relies on, with sockets of its own;
+ * takes about a millisecond. 0, or -EOPNOTSUPP with the reason in err.
+ */
+int api_selftest(char *err, size_t len) MUST_USE;
+
 #endif
