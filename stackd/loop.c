@@ -105,9 +105,19 @@ int loop_add_port(struct loop *l, struct osa_port *p, uint32_t ifindex)
 
 static int api_watch(void *arg, int fd, void *ref)
 {
-	return watch_fd(arg, fd,
-			EPOLLIN | EPOLLOUT | EPOLLRDHUP | (uint32_t)EPOLLET,
+	return watch_fd(arg, fd, EPOLLIN | EPOLLRDHUP | (uint32_t)EPOLLET,
 			(uint64_t)(uintptr_t)ref | TAG_API);
+}
+
+static int api_watch_out(void *arg, int fd, void *ref)
+{
+	struct loop *l = arg;
+	struct epoll_event ev = {
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | (uint32_t)EPOLLET,
+		.data.u64 = (uint64_t)(uintptr_t)ref | TAG_API,
+	};
+
+	return epoll_ctl(l->epfd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
 static void api_timer(void *arg, mono_t at)
@@ -120,7 +130,9 @@ static void api_timer(void *arg, mono_t at)
 struct api_ops loop_api_ops(struct loop *l)
 {
 	return (struct api_ops){
-		.watch = api_watch, .timer = api_timer, .arg = l};
+		.watch = api_watch,
+		.watch_out = api_watch_out,
+		.timer = api_timer, .arg = l};
 }
 
 void loop_set_api(struct loop *l, struct api *a)

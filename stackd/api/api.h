@@ -16,9 +16,13 @@
 struct api;
 
 struct api_ops { /* what the room needs from the loop */
-	/* Watch `fd` edge-triggered for IN, OUT and RDHUP; `ref` comes back in
-	 * api_on_event(). 0 or negative errno. Closing the fd ends it. */
+	/* Watch `fd` edge-triggered for IN and RDHUP; `ref`, whose two lowest
+	 * bits are 0, comes back in api_on_event(). 0 or negative errno.
+	 * Closing the fd ends it. */
 	int (*watch)(void *arg, int fd, void *ref);
+	/* From now on for OUT too, at once if it is writable already. Not
+	 * from the start: every read of a program would be an event. */
+	int (*watch_out)(void *arg, int fd, void *ref);
 	/* Call api_on_timer() at `at` (one timer; MONO_NEVER = off). */
 	void (*timer)(void *arg, mono_t at);
 	void *arg;

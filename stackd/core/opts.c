@@ -325,6 +325,13 @@ int stack_sock_set_tcp(struct stack *s, struct sock *sk, enum tcp_opt o,
 	return r;
 }
 
+int64_t stack_sock_get_tcp(const struct stack *s, const struct sock *sk,
+			   enum tcp_opt o)
+{
+	(void)s;
+	return tcp_conn_get_opt(sock_conn(sk), o);
+}
+
 /* ---- groups
  * ---------------------------------------------------------------------------
  */

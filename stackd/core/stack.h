@@ -93,6 +93,9 @@ int stack_sock_new(struct stack *s, enum sock_type type, enum ip_family family,
 void stack_sock_close(struct stack *s, struct sock *sk, mono_t now);
 /* The same with a RST in any case. */
 void stack_sock_abort(struct stack *s, struct sock *sk, mono_t now);
+/* The operator ends a connection: RST to the peer, ECONNABORTED to the
+ * program, whose socket it remains. Nothing for UDP and listeners. */
+void stack_sock_reset(struct stack *s, struct sock *sk, mono_t now);
 
 /*
  * Port 0: an ephemeral one (RFC 6056) at bind, not later. 0, -EADDRINUSE,
@@ -196,6 +199,9 @@ int64_t stack_sock_get(const struct stack *s, const struct sock *sk,
 /* TCP options (enum tcp_opt), also on listeners. 0, -EINVAL, -ENOPROTOOPT. */
 int stack_sock_set_tcp(struct stack *s, struct sock *sk, enum tcp_opt o,
 		       int64_t v, mono_t now) MUST_USE;
+/* `sk` is TCP. A listener tells what its connections will inherit. */
+int64_t stack_sock_get_tcp(const struct stack *s, const struct sock *sk,
+			   enum tcp_opt o);
 /* Join/leave for this socket; left when it closes. */
 int stack_sock_join(struct stack *s, struct sock *sk, uint32_t ifindex,
 		    const struct ip_addr *group, mono_t now) MUST_USE;

@@ -1,0 +1,269 @@
+/*
+ * impl.h: the inside of the room api/, for its files only.
+ *
+ * api.c lives, dies and hands out events; slots.c keeps the records;
+ * stream.c is the life of a TCP socket with a program's end, pump.c moves its
+ * bytes; listen.c is listeners and what is known of sockets before they
+ * connect; dgram.c is UDP; ctl.c answers requests, ctlopt.c those about
+ * options, ctlname.c those about names; policy.c says who may do what.
+ *
+ * A record is one descriptor of ours or one socket of a program. Events name
+ * records by handle (index and generation), never by pointer, so a record
+ * may be freed while events about it are still on their way.
+ */
+#ifndef COUPLET_API_IMPL_H
+#define COUPLET_API_IMPL_H
+
+#include "api/api.h"
+#include "client/proto.h"
+
+#include <sys/un.h>
+
+#define API_HELLO_MS 5000   /* a client's time for its first record */
+#define API_RETRY_MS 2      /* program's backlog full: try again */
+#define API_ACCEPT_BATCH 64 /* accepts per event */
+#define API_UID_MAX 65536   /* sockets per user other than root */
+#define API_CTL_MAX 4096    /* control connections */
+#define API_CTL_BATCH 64    /* requests per event and connection */
+#define API_SNDBUF_BULK (1 << 20)
+#define API_PEEK_CAP 4096 /* read by MSG_PEEK below this */
+#define API_LAG_MAX 2048  /* delivered bytes left in the queue */
+#define API_LAG_MSGS 16
+#define API_BULK_MAX (256 * 1024)
+#define API_IOV 16
+#define API_SCRATCH (128 * 1024)
+#define API_DGRAM_BATCH 64
+#define API_FAIL_SETS 1024
+#define API_FAIL_WAYS 4
+
+enum api_kind {
+	API_FREE,
+	API_STREAM,  /* TCP socket, fd = our end of it */
+	API_WAITING, /* TCP socket without an end here: bound or listening */
+	API_DGRAM,   /* UDP socket, fd = our end */
+	API_CTL,     /* control connection */
+	API_ACC_STREAM,
+	API_ACC_DGRAM,
+	API_ACC_CTL, /* listening sockets */
+	API_INOTIFY,
+};
+
+enum api_state {              /* of API_STREAM and API_DGRAM */
+		 API_S_HELLO, /* first record has not come; no struct sock */
+		 API_S_CONNECTING,
+		 API_S_OPEN,
+		 API_S_DYING, /* reset, but the plant has not come; no sock */
+};
+
+enum {
+	API_F_RDHUP = 1,     /* the program will write no more */
+	API_F_HUP = 2,       /* the program has gone */
+	API_F_FIN = 4,       /* engine was told of the end */
+	API_F_WR_SHUT = 8,   /* our end was shut down for writing */
+	API_F_DISCARD = 16,  /* the program does not read any more */
+	API_F_BIG = 32,      /* send buffer was raised */
+	API_F_BULK = 64,     /* last read was large */
+	API_F_COUNTED = 128, /* counts against its user */
+	API_F_TIMED = 256,   /* on a timed list */
+	API_F_LISTEN = 512,
+	API_F_HEADERS = 1024, /* UDP: datagrams carry addresses */
+	API_F_MARK = 2048,    /* UDP: a mark is to be sent */
+	API_F_BLOCKED = 4096, /* program's queue is full: wait for EPOLLOUT */
+	API_F_FULL = 8192,    /* engine's send buffer is full */
+	API_F_OUT = 16384,    /* EPOLLOUT is watched */
+};
+
+struct api_sock {
+	struct sock *sk;
+	uint64_t cookie;  /* of the program's end, 0 = not known */
+	struct list node; /* api.hello, retry, soon */
+	mono_t since;     /* when it was put there */
+	uint32_t gen, index;
+	uint32_t cookie_next; /* index + 1 */
+	int fd;
+	int wd;             /* inotify watch, -1 none */
+	uint32_t skip;      /* bytes at the front that are not stream */
+	uint32_t lag;       /* bytes at the front that were delivered */
+	uint32_t listen_no; /* name of the listener's file, 0 none */
+	uid_t uid;
+	pid_t pid;
+	gid_t gid;
+	uint16_t flags;
+	uint8_t kind, state;
+	uint8_t msgs; /* small reads since the queue was emptied */
+	uint8_t v6;
+};
+
+_Static_assert(sizeof(struct api_sock) <= 128, "memory per connection");
+
+struct api_fail {
+	uint64_t cookie;
+	int32_t error;
+	uint32_t used; /* counter at insertion, to find the oldest */
+};
+
+struct api_uid {
+	struct api_uid *next;
+	uid_t uid;
+	uint32_t n;
+};
+
+#define API_CHUNK 256
+#define API_CHUNKS_MAX 4096
+
+struct api {
+	struct stack *s;
+	const struct stackd_deck *deck;
+	struct api_ops ops;
+	struct api_counters counters;
+
+	/* records */
+	struct api_sock *chunks[API_CHUNKS_MAX];
+	uint32_t n_chunks, free_head; /* index + 1, chained by cookie_next */
+	uint32_t *cookies;            /* heads, index + 1 */
+	uint32_t cookies_mask, n_cookies;
+	uint32_t *wds; /* inotify watch -> index + 1, open addressing */
+	uint32_t wds_mask, n_wds;
+
+	struct list hello, retry; /* oldest first */
+	struct list soon;         /* more work than one event's share */
+	struct api_sock *door[3]; /* stream, dgram, control */
+	mono_t timer_at;
+
+	int dir_fd, lock_fd, listen_dir_fd, inotify_fd;
+	char dir[108];
+	uint32_t listen_next;
+	uint32_t n_ctl;
+
+	struct api_fail fails[API_FAIL_SETS][API_FAIL_WAYS];
+	uint32_t fail_clock;
+	struct api_uid *uids[64];
+
+	uint8_t scratch[API_SCRATCH];
+};
+
+/* ---- slots.c */
+/* NULL: no memory. Kind API_FREE, fd and wd -1. */
+struct api_sock *slots_new(struct api *a);
+/* Closes fd and watch, forgets cookie, list and count. `sk` is not touched. */
+void slots_free(struct api *a, struct api_sock *c);
+void slots_fini(struct api *a);
+void *slots_ref(const struct api_sock *c);
+struct api_sock *slots_of_ref(struct api *a, void *ref);
+uint64_t slots_serial(const struct api_sock *c);
+struct api_sock *slots_of_serial(struct api *a, uint64_t serial);
+struct api_sock *slots_at(struct api *a, uint32_t index);
+void slots_set_cookie(struct api *a, struct api_sock *c, uint64_t cookie);
+struct api_sock *slots_find(struct api *a, uint64_t cookie);
+int slots_set_wd(struct api *a, struct api_sock *c, int wd) MUST_USE;
+struct api_sock *slots_of_wd(struct api *a, int wd);
+void slots_clear_wd(struct api *a, struct api_sock *c);
+
+/* ---- api.c */
+void api_timed(struct api *a, struct list *l, struct api_sock *c, mono_t now);
+void api_untimed(struct api_sock *c);
+void api_arm(struct api *a);
+int api_watch(struct api *a, struct api_sock *c) MUST_USE;
+/* The program's queue is full: tell when it is not. */
+void api_watch_out(struct api *a, struct api_sock *c);
+
+/* ---- policy.c */
+/* Fills uid, pid, gid from the peer of `fd` and counts the socket. 0,
+ * -EACCES (deck), -EMFILE (too many for this user). */
+int policy_admit(struct api *a, struct api_sock *c, int fd) MUST_USE;
+void policy_leave(struct api *a, struct api_sock *c);
+int policy_may_bind(const struct api *a, uid_t uid, uint16_t port) MUST_USE;
+struct sock_owner policy_owner(const struct api_sock *c);
+
+/* ---- passed.c: records with a descriptor attached */
+struct passed {
+	int fd;      /* -1 none; the reader closes it */
+	bool broken; /* more than one, or lost */
+};
+/* recvmsg with one descriptor at most; length or negative errno. */
+ssize_t passed_recv(int fd, void *buf, size_t len, int flags,
+		    struct passed *ret);
+uint64_t passed_cookie(int fd);
+/* An AF_UNIX socket of this type? */
+bool passed_is(int fd, int type);
+
+/* ---- stream.c */
+void stream_accept(struct api *a, struct api_sock *acc, mono_t now);
+void stream_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now);
+void stream_ready(struct api *a, struct api_sock *c, unsigned ev, mono_t now);
+/* Reads first records that have come but whose events have not. */
+void stream_hello_all(struct api *a, mono_t now);
+void stream_hello_expired(struct api *a, struct api_sock *c);
+/* Ends with a reset; `error` is what the program may ask for. */
+void stream_abort(struct api *a, struct api_sock *c, int error, mono_t now);
+/* The program has gone or is done. */
+void stream_close(struct api *a, struct api_sock *c, mono_t now);
+void stream_fail_note(struct api *a, uint64_t cookie, int error);
+int stream_fail_take(struct api *a, uint64_t cookie);
+void opts_apply(struct api *a, struct sock *sk, const struct proto_opts *o,
+		mono_t now);
+
+/* ---- pump.c */
+enum pump_end {
+	PUMP_OK,
+	PUMP_END,   /* all that the program wrote was taken, no more comes */
+	PUMP_RESET, /* the program's end is broken */
+};
+/* Program to engine. */
+enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now);
+/* Engine to program; true when nothing is left in the engine. */
+bool pump_push(struct api *a, struct api_sock *c, mono_t now);
+/* Takes all that is left in our end's queue; the plant too. */
+void pump_drain(struct api *a, struct api_sock *c);
+
+/* ---- listen.c */
+/* Record of a TCP socket that has no end here, by the program's descriptor;
+ * 0, -ENOMEM, -ENFILE, -EMFILE, -EACCES ... */
+int listen_adopt(struct api *a, int fd, const struct sock_owner *owner,
+		 uint64_t cookie, bool v6, const struct proto_opts *opts,
+		 struct api_sock **ret, mono_t now) MUST_USE;
+int listen_start(struct api *a, struct api_sock *c, int fd, int backlog,
+		 mono_t now) MUST_USE;
+void listen_stop(struct api *a, struct api_sock *c, mono_t now);
+void listen_ready(struct api *a, struct api_sock *c, unsigned ev, mono_t now);
+void listen_retry(struct api *a, struct api_sock *c, mono_t now);
+void listen_inotify(struct api *a, mono_t now);
+int listen_init(struct api *a) MUST_USE;
+void listen_forget_file(struct api *a, struct api_sock *c);
+
+/* ---- dgram.c */
+void dgram_accept(struct api *a, struct api_sock *acc, mono_t now);
+void dgram_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now);
+void dgram_ready(struct api *a, struct api_sock *c, unsigned ev, mono_t now);
+int dgram_connect(struct api *a, struct api_sock *c, const struct ip_port *to,
+		  mono_t now) MUST_USE;
+void dgram_retry(struct api *a, struct api_sock *c, mono_t now);
+void dgram_hello(struct api *a, struct api_sock *c, mono_t now);
+
+/* ---- ctl.c */
+void ctl_accept(struct api *a, struct api_sock *acc, mono_t now);
+void ctl_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now);
+
+/* ---- ctlopt.c */
+int ctlopt_set(struct api *a, struct api_sock *c, int32_t name, int64_t v,
+	       mono_t now) MUST_USE;
+int ctlopt_get(struct api *a, struct api_sock *c, int32_t name,
+	       int64_t *ret) MUST_USE;
+int ctlopt_set_cc(struct api *a, struct api_sock *c, const char *name,
+		  mono_t now) MUST_USE;
+
+/* ---- ctlname.c */
+/* Each writes its data behind *rep and sets data_len. */
+void ctlname_host(struct api *a, const struct proto_req *rq,
+		  struct proto_rep *rep, uint8_t *data, size_t cap);
+void ctlname_hostrev(struct api *a, const struct proto_req *rq,
+		     struct proto_rep *rep, uint8_t *data, size_t cap);
+void ctlname_config(struct api *a, struct proto_rep *rep, uint8_t *data,
+		    size_t cap);
+void ctlname_ifs(struct api *a, struct proto_rep *rep, uint8_t *data,
+		 size_t cap);
+void ctlname_routesrc(struct api *a, const struct proto_req *rq,
+		      struct proto_rep *rep);
+int ctlname_dev(struct api *a, const char *name, uint32_t *ret) MUST_USE;
+
+#endif
