@@ -2,6 +2,7 @@
 
 #include "osa/host.h"
 #include "osa/port.h"
+#include "osa/trace.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -153,6 +154,7 @@ void osa_close(struct osa_port *p)
 {
 	if (!p)
 		return;
+	trace_forget(p);
 	host_undo(p->host);
 	p->medium->close(p);
 	port_free(p);

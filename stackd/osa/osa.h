@@ -87,11 +87,21 @@ struct osa_trace_filter { /* all given parts must match */
 
 struct osa_trace;
 
-/* Starts writing to `fd` (taken; opened by the caller). Interfaces appear in
- * the order of `ports`. 0 or negative errno. */
+/*
+ * Starts writing to `fd` (opened by the caller; taken on success only).
+ * Interfaces appear in the order of `ports`; what is traced is what passes
+ * the medium, with GSO frames whole. Ports of both kinds (IP packets,
+ * Ethernet) in one trace: the former get an Ethernet header of zeros, as
+ * libpcap wants one type in a file. SIGXFSZ is ignored from now on.
+ * 0, -EBUSY (a port is being traced), -EINVAL (no or more than 64 ports),
+ * -ENOMEM, or the error of the first write.
+ */
 int osa_trace_start(int fd, struct osa_port *const *ports, uint32_t n_ports,
 		    const struct osa_trace_filter *filter,
 		    struct osa_trace **ret) MUST_USE;
+/* Writes what is buffered (at most 256 KiB): call it when the loop is idle,
+ * so that a reader sees the newest packets. */
+void osa_trace_flush(struct osa_trace *t);
 /* Flushes, closes; tells how many packets were written and dropped and the
  * first error met (0, -ENOSPC, -EFBIG ...). A full disk ends the trace by
  * itself, never the stack; osa_trace_error() tells. */

@@ -1,3 +1,4 @@
+#include "osa/trace.h"
 #include "osa/vnet.h"
 
 #include <errno.h>
@@ -52,6 +53,8 @@ static bool digest(struct osa_port *p, struct pkt *k, size_t len)
 	if (p->vnet)
 		vnet_parse(pkt_data(k) - VNET_LEN, k);
 	count(p, k);
+	if (UNLIKELY(p->trace != NULL))
+		trace_pkt(p, k);
 	if (p->eth)
 		k->l2_multicast = pkt_data(k)[0] & 1;
 	return true;

@@ -1,5 +1,6 @@
 #include "osa/port.h"
 #include "osa/seg.h"
+#include "osa/trace.h"
 #include "osa/vnet.h"
 
 #include <errno.h>
@@ -73,6 +74,8 @@ int port_send(struct osa_port *p, const struct frame *f)
 	p->info.tx_bytes += frame_len(f);
 	if (f->gso != FRAME_GSO_NONE)
 		p->info.tx_gso++;
+	if (UNLIKELY(p->trace != NULL))
+		trace_frame(p, f);
 	return 0;
 }
 
