@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define STATUS_MAX 200
+#define KEEP_CAPS_MAX 8
 
 struct daemon {
 	const struct daemon_spec *spec;
@@ -26,6 +27,7 @@ struct daemon {
 	struct ev_signal *sigs[3];
 	struct ev_timer *watchdog, *log_timer;
 	dur_t watchdog_interval;
+	int keep_caps[KEEP_CAPS_MAX], n_keep_caps;
 	int exit_status;
 	char why[96];
 	char status[STATUS_MAX];
@@ -91,6 +93,12 @@ int daemon_make_dir(const struct daemon *d, const char *path, mode_t mode)
 	return 0;
 }
 
+void daemon_keep_cap(struct daemon *d, int cap)
+{
+	INVARIANT(d->n_keep_caps < KEEP_CAPS_MAX);
+	d->keep_caps[d->n_keep_caps++] = cap;
+}
+
 int daemon_inherited_fds(void)
 {
 	int n = sd_listen_fds(0);
@@ -149,8 +157,8 @@ static int give_up_privileges(struct daemon *d)
 #if defined(__SANITIZE_ADDRESS__)
 	debuggable = true; /* the leak check reads its own process */
 #endif
-	r = privs_drop(&d->user, d->spec->keep_caps, d->spec->n_keep_caps,
-		       debuggable, &step);
+	r = privs_drop(&d->user, d->keep_caps, d->n_keep_caps, debuggable,
+		       &step);
 	if (r < 0) {
 		snprintf(text, sizeof text, "%s: %s", step, strerror(-r));
 		log_msg(MSG_CPLT004E, text);

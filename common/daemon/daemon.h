@@ -42,8 +42,6 @@ struct daemon_spec {
 	const char *deck_default;                 /* /etc/couplet/stackd.deck */
 	const struct sandbox_calls *const *calls; /* besides sandbox_base */
 	size_t n_calls;
-	const int *keep_caps; /* CAP_ numbers needed while it runs */
-	int n_keep_caps;
 
 	/* Each returns 0, or negative errno after it has said why. */
 	int (*read_deck)(void *arg, const struct daemon_options *o);
@@ -80,6 +78,10 @@ void daemon_status(struct daemon *d, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * it exists. 0 or negative errno. For open(). */
 int daemon_make_dir(const struct daemon *d, const char *path,
 		    mode_t mode) MUST_USE;
+
+/* For open(): keep the capability `cap` (CAP_ number) for the whole run; at
+ * most 8, none otherwise. */
+void daemon_keep_cap(struct daemon *d, int cap);
 
 /* Descriptors that systemd or another parent passed (LISTEN_FDS), 3...; their
  * number. Kept open across the start. */

@@ -1,0 +1,368 @@
+#include "display.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A counter of a struct, found by its offset: name, offset, kind. */
+struct field {
+	const char *name;
+	size_t offset;
+	bool small; /* uint32_t */
+	enum counter_kind kind;
+};
+
+#define TOTAL(type, name) \
+	{ \
+#name, offsetof(struct type, name), false, COUNTER_TOTAL \
+	}
+#define GAUGE32(type, name) \
+	{ \
+#name, offsetof(struct type, name), true, COUNTER_GAUGE \
+	}
+#define GAUGE(type, name) \
+	{ \
+#name, offsetof(struct type, name), false, COUNTER_GAUGE \
+	}
+
+static const struct field ip_fields[] = {
+	TOTAL(ip_counters, rx_packets),    TOTAL(ip_counters, rx_delivered),
+	TOTAL(ip_counters, tx_packets),    TOTAL(ip_counters, fragments_in),
+	TOTAL(ip_counters, fragments_out), TOTAL(ip_counters, reassembled),
+	TOTAL(ip_counters, icmp_in),       TOTAL(ip_counters, icmp_out),
+	TOTAL(ip_counters, arp_in),        TOTAL(ip_counters, arp_out),
+	TOTAL(ip_counters, nd_in),         TOTAL(ip_counters, nd_out),
+	TOTAL(ip_counters, dad_conflicts),
+};
+
+static const struct field tcp_fields[] = {
+	TOTAL(tcp_stats, segs_in),
+	TOTAL(tcp_stats, segs_out),
+	TOTAL(tcp_stats, bytes_in),
+	TOTAL(tcp_stats, bytes_out),
+	TOTAL(tcp_stats, retrans_segs),
+	TOTAL(tcp_stats, rto_timeouts),
+	TOTAL(tcp_stats, fast_recoveries),
+	TOTAL(tcp_stats, sack_recoveries),
+	TOTAL(tcp_stats, dsack_in),
+	TOTAL(tcp_stats, ooo_in),
+	TOTAL(tcp_stats, dup_in),
+	TOTAL(tcp_stats, active_opens),
+	TOTAL(tcp_stats, passive_opens),
+	TOTAL(tcp_stats, failed_opens),
+	TOTAL(tcp_stats, resets_in),
+	TOTAL(tcp_stats, resets_out),
+	GAUGE(tcp_stats, established),
+	TOTAL(tcp_stats, challenge_acks),
+	TOTAL(tcp_stats, cookies_sent),
+	TOTAL(tcp_stats, cookies_ok),
+	TOTAL(tcp_stats, zero_window_probes),
+	TOTAL(tcp_stats, keep_probes),
+	TOTAL(tcp_stats, timewait_made),
+	TOTAL(tcp_stats, timewait_reused),
+	TOTAL(tcp_stats, spurious_rto),
+	TOTAL(tcp_stats, ecn_ce_in),
+};
+
+static const struct field stack_fields[] = {
+	TOTAL(stack_counters, udp_in),
+	TOTAL(stack_counters, udp_out),
+	TOTAL(stack_counters, udp_no_port),
+	TOTAL(stack_counters, udp_bad),
+	TOTAL(stack_counters, udp_rcvbuf_full),
+	TOTAL(stack_counters, sock_limit),
+	TOTAL(stack_counters, loopback_frames),
+	GAUGE32(stack_counters, socks),
+	GAUGE32(stack_counters, timewaits),
+	GAUGE32(stack_counters, listeners),
+};
+
+static const struct field api_fields[] = {
+	TOTAL(api_counters, accepted),      TOTAL(api_counters, refused),
+	TOTAL(api_counters, bad_records),   TOTAL(api_counters, control_calls),
+	TOTAL(api_counters, dgram_dropped), GAUGE32(api_counters, open),
+};
+
+static const struct field loop_fields[] = {
+	TOTAL(loop_stats, rounds),     TOTAL(loop_stats, waits),
+	TOTAL(loop_stats, events),     TOTAL(loop_stats, packets_in),
+	TOTAL(loop_stats, frames_out), TOTAL(loop_stats, timer_fires),
+};
+
+static const struct field osa_fields[] = {
+	TOTAL(osa_info, rx_frames),   TOTAL(osa_info, rx_bytes),
+	TOTAL(osa_info, rx_gso),      TOTAL(osa_info, rx_drops),
+	TOTAL(osa_info, tx_frames),   TOTAL(osa_info, tx_bytes),
+	TOTAL(osa_info, tx_gso),      TOTAL(osa_info, tx_drops),
+	TOTAL(osa_info, rx_syscalls), TOTAL(osa_info, tx_syscalls),
+};
+
+struct walk {
+	counter_fn *fn;
+	void *arg;
+	struct counter_sample s;
+};
+
+static void walk_fields(struct walk *w, const struct field *f, size_t n,
+			const void *base)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *p = (const char *)base + f[i].offset;
+		uint32_t small;
+
+		w->s.name = f[i].name;
+		w->s.kind = f[i].kind;
+		if (f[i].small) {
+			memcpy(&small, p, sizeof small);
+			w->s.value = small;
+		} else {
+			memcpy(&w->s.value, p, sizeof w->s.value);
+		}
+		w->fn(w->arg, &w->s);
+	}
+}
+
+/* One sample per reason; the first reason is "not dropped". */
+static void walk_drops(struct walk *w, const uint64_t *drops, unsigned n,
+		       const char *(*name)(unsigned))
+{
+	w->s.name = "drops";
+	w->s.kind = COUNTER_TOTAL;
+	w->s.label = "reason";
+	for (unsigned i = 1; i < n; i++) {
+		w->s.label_value = name(i);
+		w->s.value = drops[i];
+		w->fn(w->arg, &w->s);
+	}
+	w->s.label = w->s.label_value = NULL;
+}
+
+static const char *ip_reason(unsigned i)
+{
+	return ip_drop_name((enum ip_drop)i);
+}
+
+static const char *tcp_reason(unsigned i)
+{
+	return tcp_drop_name((enum tcp_drop)i);
+}
+
+static void walk_engine(struct walk *w, const struct display *d)
+{
+	const struct tcp_env *tcp = stack_tcp_env(d->stack);
+	struct stack_counters sc;
+
+	w->s.group = "ip";
+	walk_fields(w, ip_fields, ARRAY_SIZE(ip_fields),
+		    ip_counters(stack_ip(d->stack)));
+	walk_drops(w, ip_drops(stack_ip(d->stack)), IP_DROP__COUNT, ip_reason);
+	w->s.group = "tcp";
+	walk_fields(w, tcp_fields, ARRAY_SIZE(tcp_fields), &tcp->stats);
+	walk_drops(w, tcp->stats.drops, TCP_DROP__COUNT, tcp_reason);
+	w->s.group = "stack";
+	stack_counters(d->stack, &sc);
+	walk_fields(w, stack_fields, ARRAY_SIZE(stack_fields), &sc);
+}
+
+static void walk_pool(struct walk *w, const struct display *d)
+{
+	static const struct field fields[] = {
+		GAUGE(pkt_pool, used_bytes),
+		GAUGE(pkt_pool, cached_bytes),
+		GAUGE(pkt_pool, limit_bytes),
+		TOTAL(pkt_pool, refused),
+	};
+
+	_Static_assert(sizeof(size_t) == sizeof(uint64_t), "64-bit machines");
+	w->s.group = "pool";
+	walk_fields(w, fields, ARRAY_SIZE(fields), stack_pool(d->stack));
+}
+
+void counters_each(const struct display *d, counter_fn *fn, void *arg)
+{
+	struct walk w = {.fn = fn, .arg = arg};
+
+	walk_engine(&w, d);
+	walk_pool(&w, d);
+	if (d->api) {
+		struct api_counters c;
+
+		w.s.group = "api";
+		api_counters(d->api, &c);
+		walk_fields(&w, api_fields, ARRAY_SIZE(api_fields), &c);
+	}
+	if (d->loop) {
+		struct loop_stats c;
+
+		w.s.group = "loop";
+		loop_get_stats(d->loop, &c);
+		walk_fields(&w, loop_fields, ARRAY_SIZE(loop_fields), &c);
+	}
+	w.s.group = "osa";
+	w.s.label = "device";
+	for (uint32_t i = 0; i < d->n_ports; i++) {
+		struct osa_info info;
+
+		osa_get_info(d->ports[i], &info);
+		w.s.label_value = info.device;
+		walk_fields(&w, osa_fields, ARRAY_SIZE(osa_fields), &info);
+	}
+}
+
+/* ---- QUERY COUNTERS
+ * ------------------------------------------------------------- */
+
+struct rows {
+	struct table *table;
+	bool all;
+};
+
+static void add_row(void *arg, const struct counter_sample *s)
+{
+	const struct rows *r = arg;
+
+	if (!r->all && !s->value)
+		return;
+	table_str(r->table, s->group);
+	table_str(r->table, s->name);
+	if (s->label)
+		table_str(r->table, s->label_value);
+	else
+		table_none(r->table);
+	table_u64(r->table, s->value);
+}
+
+int display_counters(const struct display *d, bool all)
+{
+	static const struct table_col cols[] = {
+		{"group", "GROUP", TABLE_LEFT, 5},
+		{"counter", "COUNTER", TABLE_LEFT, 18},
+		{"detail", "DETAIL", TABLE_LEFT, 12},
+		{"value", "VALUE", TABLE_RIGHT, 12},
+	};
+	struct rows r = {table_new(cols, ARRAY_SIZE(cols), d->json), all};
+	int rc;
+
+	if (!r.table)
+		return -ENOMEM;
+	counters_each(d, add_row, &r);
+	rc = table_print(r.table, true, true, d->write, d->arg);
+	table_free(r.table);
+	return rc;
+}
+
+/* ---- Prometheus
+ * --------------------------------------------------------------------- */
+
+struct export
+{
+	const struct display *d;
+	char last[64]; /* family whose TYPE line was written */
+};
+
+static void put(const struct display *d, const char *text)
+{
+	d->write(d->arg, text, strlen(text));
+}
+
+/* Label values may hold anything but these three. */
+static void escape(char *dst, size_t len, const char *src)
+{
+	size_t n = 0;
+
+	for (; *src && n + 3 < len; src++) {
+		if (*src == '"' || *src == '\\' || *src == '\n')
+			dst[n++] = '\\';
+		dst[n++] = *src == '\n' ? 'n' : *src;
+	}
+	dst[n] = '\0';
+}
+
+static void put_type(struct export *e, const char *name, const char *type)
+{
+	char line[128];
+
+	if (strcmp(e->last, name) == 0)
+		return;
+	snprintf(e->last, sizeof e->last, "%s", name);
+	snprintf(line, sizeof line, "# TYPE %s %s\n", name, type);
+	put(e->d, line);
+}
+
+static void put_sample(void *arg, const struct counter_sample *s)
+{
+	struct export *e = arg;
+	bool total = s->kind == COUNTER_TOTAL;
+	char name[64], value[128], line[320];
+
+	snprintf(name, sizeof name, "couplet_%s_%s%s", s->group, s->name,
+		 total ? "_total" : "");
+	put_type(e, name, total ? "counter" : "gauge");
+	if (s->label) {
+		escape(value, sizeof value, s->label_value);
+		snprintf(line, sizeof line, "%s{id=\"%s\",%s=\"%s\"} %llu\n",
+			 name, e->d->deck->id, s->label, value,
+			 (unsigned long long)s->value);
+	} else {
+		snprintf(line, sizeof line, "%s{id=\"%s\"} %llu\n", name,
+			 e->d->deck->id, (unsigned long long)s->value);
+	}
+	put(e->d, line);
+}
+
+static void put_gauge(struct export *e, const char *name, double v)
+{
+	char line[160];
+
+	put_type(e, name, "gauge");
+	snprintf(line, sizeof line, "%s{id=\"%s\"} %.17g\n", name,
+		 e->d->deck->id, v);
+	put(e->d, line);
+}
+
+static void put_info(struct export *e)
+{
+	char line[160];
+
+	put_type(e, "couplet_stack_info", "gauge");
+	snprintf(line, sizeof line,
+		 "couplet_stack_info{id=\"%s\",version=\"%s\"} 1\n",
+		 e->d->deck->id, e->d->version);
+	put(e->d, line);
+}
+
+struct by_device { /* all samples of one family must stand together */
+	struct export *e;
+	const char *name;
+};
+
+static void put_if_named(void *arg, const struct counter_sample *s)
+{
+	const struct by_device *b = arg;
+
+	if (strcmp(s->group, "osa") == 0 && strcmp(s->name, b->name) == 0)
+		put_sample(b->e, s);
+}
+
+static void put_unless_osa(void *arg, const struct counter_sample *s)
+{
+	if (strcmp(s->group, "osa") != 0)
+		put_sample(arg, s);
+}
+
+int display_metrics(const struct display *d)
+{
+	struct export e = {.d = d};
+
+	put_info(&e);
+	put_gauge(&e, "couplet_uptime_seconds",
+		  (double)mono_sub(d->now, d->started).ns / 1e9);
+	if (d->rss_bytes)
+		put_gauge(&e, "couplet_resident_bytes", (double)d->rss_bytes);
+	counters_each(d, put_unless_osa, &e);
+	for (size_t i = 0; d->n_ports && i < ARRAY_SIZE(osa_fields); i++)
+		counters_each(d, put_if_named,
+			      &(struct by_device){&e, osa_fields[i].name});
+	return 0;
+}
