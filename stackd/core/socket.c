@@ -198,6 +198,15 @@ void stack_sock_abort(struct stack *s, struct sock *sk, mono_t now)
 	orphan(s, sk, true, now);
 }
 
+void stack_sock_reset(struct stack *s, struct sock *sk, mono_t now)
+{
+	if (sk->type != SOCK_TCP || !(sk->flags & SOCK_F_HASHED))
+		return;
+	tcp_conn_kill(sk->conn, ECONNABORTED, now);
+	core_mark_dirty(s, sk);
+	core_mark_ready(s, sk);
+}
+
 /* ---- names
  * -------------------------------------------------------------------- */
 

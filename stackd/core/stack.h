@@ -10,6 +10,8 @@
  *    stack_expire() when due
  *    stack_ready() until NULL        let programs see what happened
  *    stack_output() until false      write frames to the devices
+ *    both again until stack_ready() says NULL at once: what was sent to
+ *                                    ourselves came back in during output
  *    timer = stack_deadline()
  *
  * A frame borrows memory of the stack until the next call. Once ready and
