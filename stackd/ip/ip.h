@@ -40,21 +40,26 @@ struct ip_env {
 };
 
 struct ip_tune {
-	uint32_t reasm_limit_bytes;  /* memory of all reassemblies, 4 MiB */
-	uint32_t reasm_per_src;      /* datagrams per source, 64 */
-	uint32_t icmp_errors_per_s;  /* outgoing error budget, 100, burst 50 */
-	uint32_t neigh_max;          /* entries per interface, 1024 */
-	uint32_t neigh_queue_pkts;   /* held per unresolved neighbour, 8 */
-	uint8_t ttl;                 /* default 64 */
-	bool redirects;              /* obey ICMP redirects, default false */
-	bool accept_ra;              /* SLAAC, default true on LAYER2 v6 */
-	uint32_t dad_transmits;      /* RFC 4862 5.1, default 1 */
+	uint32_t reasm_limit_bytes; /* memory of all reassemblies, 4 MiB */
+	uint32_t reasm_per_src;     /* datagrams per source, 64 */
+	uint32_t icmp_errors_per_s; /* outgoing error budget, 100, burst 50 */
+	uint32_t neigh_max;         /* entries per interface, 1024 */
+	uint32_t neigh_queue_pkts;  /* held per unresolved neighbour, 8 */
+	uint8_t ttl;                /* default 64 */
+	bool redirects;             /* obey ICMP redirects, default false */
+	bool accept_ra;             /* SLAAC, default true on LAYER2 v6 */
+	uint32_t dad_transmits;     /* RFC 4862 5.1, default 1, 0 = none */
+	uint32_t arp_probes;        /* RFC 5227 PROBE_NUM, default 3; 0: an
+				     * IPv4 address on LAYER2 is usable at
+				     * once and only announced */
 };
 
 void ip_tune_default(struct ip_tune *ret);
 struct ip_stack *ip_stack_new(const struct ip_env *env,
 			      const struct ip_tune *tune);
 void ip_stack_free(struct ip_stack *ips);
+/* Other tunables from now on; what they shaped already stays. */
+void ip_stack_set_tune(struct ip_stack *ips, const struct ip_tune *tune);
 
 /* ---- interfaces, addresses, routes ------------------------------------- */
 
@@ -68,12 +73,12 @@ struct ip_iface_config {
 	char name[32]; /* LINK/DEVICE name shown in displays */
 	enum ip_link_kind kind;
 	uint8_t mac[6];
-	uint16_t vlan;     /* 802.1Q id, 0 = none */
-	uint32_t mtu;      /* 68..65535; v6 needs 1280 */
-	uint32_t gso_max;  /* largest IP packet the device takes with GSO,
-			    * 0 = none */
-	bool tx_csum;      /* device finishes transport checksums */
-	bool v4, v6;       /* families in use */
+	uint16_t vlan;    /* 802.1Q id, 0 = none */
+	uint32_t mtu;     /* 68..65535; v6 needs 1280 */
+	uint32_t gso_max; /* largest IP packet the device takes with GSO,
+			   * 0 = none */
+	bool tx_csum;     /* device finishes transport checksums */
+	bool v4, v6;      /* families in use */
 };
 
 struct ip_iface_info { /* for displays and TCP */
@@ -83,8 +88,10 @@ struct ip_iface_info { /* for displays and TCP */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 };
 
-/* ifindex 1 is the loopback, made by ip_stack_new(). Returns the new ifindex
- * or -ENOSPC (64 interfaces), -EINVAL (mtu). */
+/* ifindex 1 is the loopback, made by ip_stack_new() with MTU 65535 and
+ * tx_csum: what core feeds back from it is PKT_CSUM_OK. A new interface is
+ * up; ip_iface_set_up() is for what happens to it later. Returns the new
+ * ifindex or -ENOSPC (64 interfaces), -EINVAL (mtu), -ENOMEM. */
 int ip_iface_add(struct ip_stack *ips, const struct ip_iface_config *cfg,
 		 mono_t now) MUST_USE;
 int ip_iface_info(const struct ip_stack *ips, uint32_t ifindex,
@@ -93,10 +100,10 @@ void ip_iface_set_up(struct ip_stack *ips, uint32_t ifindex, bool up,
 		     mono_t now);
 
 enum ip_addr_state {
-	IP_ADDR_TENTATIVE,  /* DAD or ARP probe (RFC 5227) is running */
+	IP_ADDR_TENTATIVE, /* DAD or ARP probe (RFC 5227) is running */
 	IP_ADDR_PREFERRED,
 	IP_ADDR_DEPRECATED,
-	IP_ADDR_DUPLICATE,  /* somebody else owns it; unusable */
+	IP_ADDR_DUPLICATE, /* somebody else owns it; unusable */
 };
 
 struct ip_addr_info {
@@ -111,8 +118,7 @@ struct ip_addr_info {
 /* The address becomes usable after DAD on L2 links, at once elsewhere.
  * 0, -EEXIST (this stack has it), -ENODEV, -EINVAL, -ENOSPC (256). */
 int ip_addr_add(struct ip_stack *ips, uint32_t ifindex,
-		const struct ip_addr *addr, unsigned plen,
-		mono_t now) MUST_USE;
+		const struct ip_addr *addr, unsigned plen, mono_t now) MUST_USE;
 int ip_addr_del(struct ip_stack *ips, uint32_t ifindex,
 		const struct ip_addr *addr, mono_t now) MUST_USE;
 /* True when a socket may bind it (ours and not tentative/duplicate). */
@@ -134,10 +140,10 @@ int ip_route_del(struct ip_stack *ips, const struct ip_route *r) MUST_USE;
 
 struct ip_rule {
 	bool deny;
-	bool out;            /* direction; false = incoming */
+	bool out; /* direction; false = incoming */
 	bool any_proto;
-	uint8_t proto;       /* TCP, UDP, ICMP, ICMPv6 number */
-	uint8_t family;      /* IP_NONE = both */
+	uint8_t proto;           /* TCP, UDP, ICMP, ICMPv6 number */
+	uint8_t family;          /* IP_NONE = both */
 	struct ip_prefix remote; /* len 0 and family NONE = any */
 	struct ip_prefix local;
 	uint16_t port_lo, port_hi; /* incoming: local port; outgoing: remote
@@ -155,32 +161,32 @@ void ip_rule_clear(struct ip_stack *ips);
 /* Why a packet went no further. One counter each: ip_drops(). */
 enum ip_drop {
 	IP_DROP_NONE,
-	IP_DROP_SHORT,         /* shorter than its headers say */
-	IP_DROP_BAD_HEADER,    /* version, lengths, reserved bits */
+	IP_DROP_SHORT,      /* shorter than its headers say */
+	IP_DROP_BAD_HEADER, /* version, lengths, reserved bits */
 	IP_DROP_BAD_CSUM,
-	IP_DROP_NOT_OURS,      /* destination is not an address of ours */
-	IP_DROP_MARTIAN,       /* source no host may use; spoofed loopback */
-	IP_DROP_FILTER,        /* firewall rule */
-	IP_DROP_NO_PROTO,      /* protocol nobody handles */
-	IP_DROP_OPTION,        /* source route, unknown option said discard */
-	IP_DROP_FRAG_OVERLAP,  /* RFC 5722, RFC 8900 */
-	IP_DROP_FRAG_BAD,      /* size, alignment, missing upper header */
-	IP_DROP_FRAG_LIMIT,    /* memory of reassembly exhausted */
+	IP_DROP_NOT_OURS,     /* destination is not an address of ours */
+	IP_DROP_MARTIAN,      /* source no host may use; spoofed loopback */
+	IP_DROP_FILTER,       /* firewall rule */
+	IP_DROP_NO_PROTO,     /* protocol nobody handles */
+	IP_DROP_OPTION,       /* source route, unknown option said discard */
+	IP_DROP_FRAG_OVERLAP, /* RFC 5722, RFC 8900 */
+	IP_DROP_FRAG_BAD,     /* size, alignment, missing upper header */
+	IP_DROP_FRAG_LIMIT,   /* memory of reassembly exhausted */
 	IP_DROP_FRAG_TIMEOUT,
-	IP_DROP_NO_BUFFER,     /* pool exhausted */
-	IP_DROP_NEIGH_QUEUE,   /* too many packets wait for a neighbour */
-	IP_DROP_NEIGH_FAILED,  /* neighbour did not answer */
-	IP_DROP_ND_INVALID,    /* RFC 4861 validity checks */
+	IP_DROP_NO_BUFFER,    /* pool exhausted */
+	IP_DROP_NEIGH_QUEUE,  /* too many packets wait for a neighbour */
+	IP_DROP_NEIGH_FAILED, /* neighbour did not answer */
+	IP_DROP_ND_INVALID,   /* RFC 4861 validity checks */
 	IP_DROP_ARP_INVALID,
 	IP_DROP_ICMP_INVALID,
-	IP_DROP_RATE_LIMIT,    /* ICMP we would have sent */
+	IP_DROP_RATE_LIMIT, /* ICMP we would have sent */
 	IP_DROP_NO_ROUTE,
 	IP_DROP_IFACE_DOWN,
-	IP_DROP_L2,            /* not for our MAC or VLAN, unknown ethertype */
+	IP_DROP_L2, /* not for our MAC or VLAN, unknown ethertype */
 	IP_DROP__COUNT
 };
 
-const char *ip_drop_name(enum ip_drop d); /* short, for displays */
+const char *ip_drop_name(enum ip_drop d);             /* short, for displays */
 const uint64_t *ip_drops(const struct ip_stack *ips); /* [IP_DROP__COUNT] */
 
 /* A packet for a transport: pkt's live bytes start at the transport header
@@ -189,21 +195,26 @@ struct ip_rx {
 	struct pkt *pkt; /* owned by the caller now */
 	struct ip_addr src, dst;
 	uint32_t ifindex;
-	uint8_t proto; /* IP_PROTO_TCP or IP_PROTO_UDP */
+	uint8_t proto;    /* IP_PROTO_TCP or IP_PROTO_UDP */
 	uint8_t ttl, tos; /* hop limit, traffic class */
 	uint8_t ecn;
-	bool multicast;   /* destination is a group or broadcast */
-	/* borrowed, valid until the next call: the IP header and as much of
-	 * the packet as an ICMP error may quote */
-	uint16_t l3_len; /* bytes of IP header in front of the live bytes, so
-			  * that ip_unreachable() can quote; 0 after
-			  * reassembly means the header was rebuilt there */
+	bool multicast;  /* destination is a group or broadcast */
+	uint16_t l3_len; /* bytes of IP header (extension headers included)
+			  * in front of the live bytes, for
+			  * ip_unreachable_port() to quote; after
+			  * reassembly the header was rebuilt there */
 };
 
 /*
  * Takes `p`: a whole frame (L2) or IP packet (L3, loopback) that came in on
  * p->ifindex. True: *ret holds a packet for TCP or UDP. False: it was
  * consumed, answered (the answer waits in ip_output()) or dropped.
+ *
+ * A delivered packet has at least a whole UDP header (its length field
+ * checked and the rest cut off) or 20 bytes of TCP, and a right transport
+ * checksum, so nobody has to look again. On the loopback interface a group
+ * is ours when any interface has joined it, so that core can loop multicast
+ * back by sending a second copy with path.loopback and ifindex 1.
  */
 bool ip_input(struct ip_stack *ips, struct pkt *p, struct ip_rx *ret,
 	      mono_t now);
@@ -214,7 +225,8 @@ bool ip_input(struct ip_stack *ips, struct pkt *p, struct ip_rx *ret,
 void ip_unreachable_port(struct ip_stack *ips, const struct ip_rx *rx,
 			 mono_t now);
 
-/* ---- out ------------------------------------------------------------------ */
+/* ---- out ------------------------------------------------------------------
+ */
 
 /* A way to a destination. Kept by callers as long as `gen` equals
  * ip_path_gen(). */
@@ -225,35 +237,58 @@ struct ip_path {
 	uint32_t mtu;     /* path MTU now known, at most the link's */
 	uint32_t gso_max; /* of the interface */
 	bool loopback;    /* dst is ours */
+	bool broadcast;   /* dst is a broadcast address: SO_BROADCAST */
+	bool mtu_locked;  /* the path takes less than the smallest MTU kept
+			   * (552): DF is never set on it */
 	uint64_t gen;
 };
 
 uint64_t ip_path_gen(const struct ip_stack *ips);
 /*
- * `src` NULL or family NONE: chosen by RFC 6724; `ifindex` 0: any.
+ * `src` NULL or family NONE: chosen by RFC 6724; `ifindex` 0: any. The
+ * unspecified address means this host. Broadcast without permission is the
+ * caller's business: see path.broadcast.
  * 0, -ENETUNREACH (no route), -EADDRNOTAVAIL (src is not ours, or none
- * fits), -EACCES (broadcast without permission is the caller's business).
+ * fits), -EINVAL (link-local destination and more than one interface to
+ * choose from).
  */
 int ip_path(struct ip_stack *ips, const struct ip_addr *dst,
 	    const struct ip_addr *src, uint32_t ifindex,
 	    struct ip_path *ret) MUST_USE;
 
+/*
+ * The transport has checked that a "packet too big" (IP_EV_PMTU) belongs to
+ * one of its connections: remember `mtu` for `dst` for ten minutes (RFC 1191
+ * 6.3, RFC 8201 4). Values below 552 (v4) become 552 and lock the path;
+ * below 1280 (v6) they are ignored (RFC 8021); an MTU is never raised. True
+ * when the path got a smaller MTU; the path generation changes then.
+ */
+bool ip_pmtu_set(struct ip_stack *ips, const struct ip_addr *dst, uint32_t mtu,
+		 mono_t now);
+/* The transport saw forward progress along `path`: its next hop is alive
+ * (RFC 4861 7.3.1). Cheap enough for every acknowledgement. */
+void ip_path_confirm(struct ip_stack *ips, const struct ip_path *path,
+		     mono_t now);
+
+#define IP_CSUM_NONE 0xffffu
+
 /* A transport message to send along a path. */
 struct ip_tx {
 	const struct ip_path *path;
 	uint8_t proto;
-	uint8_t ttl;       /* 0 = default (1 for multicast) */
-	uint8_t tos;       /* DSCP and ECN */
-	bool dont_fragment; /* v4 DF; for v6: -EMSGSIZE instead of fragments */
+	uint8_t ttl;         /* 0 = default (1 for multicast) */
+	uint8_t tos;         /* DSCP and ECN */
+	bool dont_fragment;  /* v4 DF; for v6: -EMSGSIZE instead of fragments */
 	uint32_t flow_label; /* v6, 20 bits, 0 = none */
 	/* transport header, built by the caller with checksum field zero */
 	uint8_t l4_hdr[80];
 	uint16_t l4_hdr_len;
-	uint16_t csum_offset; /* of the checksum field in l4_hdr */
+	uint16_t csum_offset;            /* of the checksum field in l4_hdr, or
+					  * IP_CSUM_NONE: nothing to compute */
 	struct iovec iov[FRAME_IOV_MAX]; /* payload, borrowed */
 	int n_iov;
 	uint32_t payload_len;
-	uint8_t gso;       /* enum frame_gso */
+	uint8_t gso; /* enum frame_gso */
 	uint16_t gso_size;
 	/* iteration state of ip_tx_next(); zero it first */
 	uint32_t frag_off;
@@ -264,9 +299,10 @@ struct ip_tx {
 /*
  * Makes the next frame of `tx` (one, or one per fragment). 1: *ret is to be
  * sent now; call again. 0: no (more) frame; everything was sent or the
- * packet waits for its neighbour inside the stack (copied). Negative:
- * -EMSGSIZE, -EHOSTUNREACH (neighbour failed lately), -EPERM (firewall),
- * -ENETDOWN, -ENOBUFS.
+ * packet waits for its neighbour inside the stack (copied, GSO frames too).
+ * Negative: -EMSGSIZE, -EHOSTUNREACH (neighbour failed lately), -EPERM
+ * (firewall), -ENETDOWN, -ENOBUFS. GSO frames always leave their checksum to
+ * the device; other frames only where the interface has tx_csum.
  */
 int ip_tx_next(struct ip_stack *ips, struct ip_tx *tx, struct frame *ret,
 	       mono_t now) MUST_USE;
@@ -279,11 +315,13 @@ bool ip_output(struct ip_stack *ips, struct frame *ret, mono_t now);
 mono_t ip_deadline(const struct ip_stack *ips);
 void ip_expire(struct ip_stack *ips, mono_t now);
 
-/* ---- events for the transports and the log -------------------------------- */
+/* ---- events for the transports and the log --------------------------------
+ */
 
 enum ip_event_kind {
-	IP_EV_UNREACH,   /* ICMP destination unreachable / param problem */
-	IP_EV_PMTU,      /* packet too big: mtu */
+	IP_EV_UNREACH,      /* ICMP destination unreachable, parameter problem,
+			     * time exceeded */
+	IP_EV_PMTU,         /* packet too big: mtu */
 	IP_EV_NEIGH_FAILED, /* next hop of held packets is silent */
 	IP_EV_ECHO_REPLY,   /* answer to ip_ping() */
 	IP_EV_DUPLICATE,    /* address conflict: addr, mac */
@@ -297,16 +335,16 @@ struct ip_event {
 	struct ip_addr local, remote, reporter;
 	uint8_t proto;
 	uint16_t local_port, remote_port;
-	uint32_t tcp_seq;  /* quoted sequence number (RFC 5927 4) */
-	int error;         /* positive errno Linux would give */
-	bool hard;         /* RFC 1122 4.2.3.9 */
+	uint32_t tcp_seq; /* quoted sequence number (RFC 5927 4) */
+	int error;        /* positive errno Linux would give */
+	bool hard;        /* RFC 1122 4.2.3.9 */
 	uint8_t icmp_type, icmp_code;
 	uint32_t mtu;
 	/* ECHO_REPLY */
 	uint16_t id, seq;
 	uint8_t ttl;
 	uint32_t len;
-	uint64_t cookie;   /* first 8 payload bytes as sent */
+	uint64_t cookie; /* first 8 payload bytes as sent */
 	uint32_t ifindex;
 	uint8_t mac[6];
 };
@@ -314,28 +352,47 @@ struct ip_event {
 /* Oldest event taken; false = none. At most 256 wait, oldest kept. */
 bool ip_event(struct ip_stack *ips, struct ip_event *ret);
 
-/* Queue one echo request; the reply is an event. 0 or an error of
- * ip_path()/ip_tx_next(). `len` payload bytes, at least 8, at most 65507. */
+/* Queue one echo request; the reply is an event if it comes within a minute
+ * and at most 32 other ids were used since. 0, an error of
+ * ip_path()/ip_tx_next(), -EINVAL (`len` payload bytes: at least 8, at most
+ * 65507). */
 int ip_ping(struct ip_stack *ips, const struct ip_addr *dst,
 	    const struct ip_addr *src, uint16_t id, uint16_t seq,
 	    uint64_t cookie, uint32_t len, uint8_t ttl, mono_t now) MUST_USE;
 
-/* ---- groups ----------------------------------------------------------------- */
+/* ---- groups -----------------------------------------------------------------
+ */
 
 /* Reference-counted membership (IGMPv3 any-source, MLDv2). 0, -ENODEV,
- * -EINVAL (not a group), -ENOBUFS (64 groups per interface). */
+ * -EINVAL (not a group), -ENOBUFS (64 groups per interface), -ENOMEM; leave
+ * also -EADDRNOTAVAIL (not a member). */
 int ip_group_join(struct ip_stack *ips, uint32_t ifindex,
 		  const struct ip_addr *group, mono_t now) MUST_USE;
 int ip_group_leave(struct ip_stack *ips, uint32_t ifindex,
 		   const struct ip_addr *group, mono_t now) MUST_USE;
 
-/* ---- displays: iterate with *it = 0 first; false = no more -------------------- */
+/* ---- neighbours by hand -----------------------------------------------------
+ */
+
+/* A permanent neighbour (state PERMANENT): never probed, never evicted. 0,
+ * -ENODEV (no such interface or not LAYER2), -EINVAL (no unicast), -ENOSPC
+ * (neigh_max). */
+int ip_neigh_set(struct ip_stack *ips, uint32_t ifindex,
+		 const struct ip_addr *addr, const uint8_t mac[6],
+		 mono_t now) MUST_USE;
+/* Forgets a neighbour; packets that wait for it are dropped. 0, -ENOENT. */
+int ip_neigh_del(struct ip_stack *ips, uint32_t ifindex,
+		 const struct ip_addr *addr) MUST_USE;
+
+/* ---- displays: iterate with *it = 0 first; false = no more
+ * -------------------- */
 
 struct ip_neigh_info {
 	uint32_t ifindex;
 	struct ip_addr addr;
 	uint8_t mac[6];
-	const char *state; /* INCOMPLETE REACHABLE STALE DELAY PROBE FAILED */
+	const char *state; /* INCOMPLETE REACHABLE STALE DELAY PROBE FAILED
+			    * PERMANENT */
 	bool router;
 	mono_t since;
 };

@@ -1,0 +1,57 @@
+/*
+ * icmp.h: numbers of ICMP (RFC 792, RFC 1122) and ICMPv6 (RFC 4443). The
+ * header is the same for both: type, code, checksum, four bytes.
+ */
+#ifndef COUPLET_ICMP_H
+#define COUPLET_ICMP_H
+
+#define ICMP_HDR_LEN 8
+
+enum {
+	ICMP4_ECHO_REPLY = 0,
+	ICMP4_UNREACH = 3,
+	ICMP4_SOURCE_QUENCH = 4,
+	ICMP4_REDIRECT = 5,
+	ICMP4_ECHO = 8,
+	ICMP4_TIME_EXCEEDED = 11,
+	ICMP4_PARAM_PROBLEM = 12,
+};
+
+enum { /* codes of ICMP4_UNREACH */
+       ICMP4_UNREACH_NET = 0,
+       ICMP4_UNREACH_HOST = 1,
+       ICMP4_UNREACH_PROTO = 2,
+       ICMP4_UNREACH_PORT = 3,
+       ICMP4_UNREACH_FRAG = 4,
+       ICMP4_UNREACH__COUNT = 16,
+};
+
+enum {
+	ICMP6_UNREACH = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME_EXCEEDED = 3,
+	ICMP6_PARAM_PROBLEM = 4,
+	ICMP6_ECHO = 128,
+	ICMP6_ECHO_REPLY = 129,
+	ICMP6_MLD_QUERY = 130,
+	ICMP6_MLD_REPORT = 131,
+	ICMP6_MLD_DONE = 132,
+	ICMP6_RS = 133,
+	ICMP6_RA = 134,
+	ICMP6_NS = 135,
+	ICMP6_NA = 136,
+	ICMP6_REDIRECT = 137,
+	ICMP6_MLD2_REPORT = 143,
+};
+
+enum { /* codes of ICMP6_PARAM_PROBLEM */
+       ICMP6_PARAM_HEADER = 0,
+       ICMP6_PARAM_NEXT_HEADER = 1,
+       ICMP6_PARAM_OPTION = 2,
+       ICMP6_PARAM_FIRST_FRAG = 3, /* RFC 7112 */
+};
+
+#define ICMP6_UNREACH_PORT 4
+#define ICMP_REASM_TIMEOUT 1 /* code of time exceeded, both families */
+
+#endif
