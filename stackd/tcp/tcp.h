@@ -200,6 +200,9 @@ void tcp_conn_shutdown(struct tcp_conn *c, mono_t now); /* FIN after data */
  * RST (RFC 9293 3.6.1, RFC 2525 2.17). Undelivered data: RST at once. */
 void tcp_conn_close(struct tcp_conn *c, mono_t now);
 void tcp_conn_abort(struct tcp_conn *c, mono_t now); /* RST, then CLOSED */
+/* The operator ends it: RST to the peer, `error` (positive errno) to the
+ * program, which still holds its end. */
+void tcp_conn_kill(struct tcp_conn *c, int error, mono_t now);
 
 /* Readiness, level: what is true now. */
 enum {

@@ -1,0 +1,173 @@
+/*
+ * Acknowledgements: RFC 9293 3.10.7.4 fifth step, SACK blocks into the
+ * scoreboard, window updates, round-trip samples, growth of cwnd and of the
+ * send buffer. What loss means is decided in recov.c.
+ */
+#include "tcp/conn.h"
+#include "tcp/isn.h"
+
+void tcp_ack_sample(struct tcp_conn *c, dur_t sample)
+{
+	uint32_t per_window = 1;
+
+	/* [RFC7323 G] ExpectedSamples = FlightSize / (SMSS * 2) */
+	if (c->mss)
+		per_window = tcp_conn_outstanding(c) / (2u * c->mss);
+	tcp_rtt_sample(&c->rtt, sample, per_window, c->env->tune.rto_min,
+		       c->env->tune.rto_max);
+}
+
+void tcp_ack_set_window(struct tcp_conn *c, const struct tcp_seg *in)
+{
+	c->snd_wnd = (uint32_t)in->h.wnd << c->snd_wscale;
+	c->max_snd_wnd = MAX(c->max_snd_wnd, c->snd_wnd);
+	c->snd_wl1 = in->h.seq;
+	c->snd_wl2 = in->h.ack;
+}
+
+/* True: the window changed. */
+static bool update_window(struct tcp_conn *c, const struct tcp_seg *in)
+{
+	uint32_t old = c->snd_wnd;
+
+	if (!seq_lt(c->snd_wl1, in->h.seq) &&
+	    !(seq_eq(c->snd_wl1, in->h.seq) && seq_leq(c->snd_wl2, in->h.ack)))
+		return false;
+	tcp_ack_set_window(c, in);
+	if (c->snd_wnd != old && c->snd_wnd && !tcp_conn_outstanding(c)) {
+		/* the wait for a window is over */
+		c->rtt.backoff = 0;
+		tcp_timer_off(c, TCP_T_PERSIST);
+	}
+	return c->snd_wnd != old;
+}
+
+/* [RFC2883 4] the first block reports a duplicate when it lies below the
+ * ACK or inside the second. */
+static bool is_dsack(const struct tcp_seg *in)
+{
+	const struct tcp_sack_block *b = in->h.opt.sack;
+
+	if (seq_leq(b[0].right, in->h.ack))
+		return true;
+	return in->h.opt.n_sack > 1 && seq_leq(b[1].left, b[0].left) &&
+	       seq_leq(b[0].right, b[1].right);
+}
+
+static void take_sacks(struct tcp_conn *c, const struct tcp_seg *in,
+		       struct tcp_rtx_acked *acc)
+{
+	uint8_t i = 0;
+
+	if (!c->sack_ok || !in->h.opt.n_sack)
+		return;
+	if (is_dsack(in)) {
+		c->dsack_in++;
+		c->env->stats.dsack_in++;
+		i = 1;
+	}
+	for (; i < in->h.opt.n_sack; i++) {
+		struct tcp_sack_block b = in->h.opt.sack[i];
+
+		b.left = seq_max(b.left, c->snd_una);
+		/* [RFC2018 8] nonsense is passed over */
+		if (seq_lt(b.left, b.right) && seq_leq(b.right, c->snd_nxt))
+			tcp_rtx_sack(&c->rtx, b.left, b.right, acc);
+	}
+}
+
+/* [RFC6298 3] [RFC7323 4] */
+static void take_sample(struct tcp_conn *c, const struct tcp_seg *in,
+			const struct tcp_rtx_acked *acc, mono_t now)
+{
+	uint32_t ms;
+
+	if (acc->have_sample) {
+		tcp_ack_sample(c, mono_sub(now, acc->sent_at));
+		return;
+	}
+	if (!c->ts_ok || !in->h.opt.has_ts || !in->h.opt.ts_ecr)
+		return;
+	ms = tcp_ts_now(c->ts_offset, now) - in->h.opt.ts_ecr;
+	if (ms < (uint32_t)INT32_MAX / 2)
+		tcp_ack_sample(c, DUR_MS(MAX(ms, 1u)));
+}
+
+/* SND.UNA moves to SEG.ACK. */
+static void advance(struct tcp_conn *c, const struct tcp_seg *in,
+		    struct tcp_rtx_acked *acc, mono_t now)
+{
+	uint32_t held = tcp_sndbuf_len(&c->snd);
+
+	tcp_rtx_ack(&c->rtx, in->h.ack, acc);
+	tcp_sndbuf_ack(&c->snd, c->env->pool, seq_min(in->h.ack, c->snd.end));
+	c->bytes_acked += held - tcp_sndbuf_len(&c->snd);
+	c->snd_una = in->h.ack;
+	c->retries = 0;
+	c->error_soft = 0;
+	if (c->cwnd_limited && seq_lt(c->limited_end, c->snd_una))
+		c->cwnd_limited = false;
+	take_sample(c, in, acc, now);
+	/* [RFC6298 5.2, 5.3] */
+	if (tcp_conn_outstanding(c)) {
+		tcp_timer_arm_rexmt(c, now);
+	} else {
+		c->rtt.backoff = 0;
+		tcp_timer_off(c, TCP_T_REXMT);
+	}
+	tcp_timer_arm_user(c, true, now);
+}
+
+static bool ack_in_range(const struct tcp_conn *c, const struct tcp_seg *in)
+{
+	/* [RFC5961 5.2] */
+	return seq_leq(in->h.ack, c->snd_nxt) &&
+	       seq_diff(c->snd_una, in->h.ack) <= (int64_t)c->max_snd_wnd;
+}
+
+static void grow(struct tcp_conn *c, uint32_t flight, uint32_t delivered,
+		 mono_t now)
+{
+	bool limited = c->cwnd_limited ||
+		       (c->cc.cwnd < c->cc.ssthresh && c->cc.cwnd / 2 < flight);
+
+	if (limited && c->recovery != TCP_R_FAST)
+		tcp_cc_acked(&c->cc, delivered, DUR_NS(c->rtt.srtt_ns), now);
+	if (!c->sndbuf_locked && c->snd.limit < 2 * c->cc.cwnd)
+		c->snd.limit = MIN(2 * c->cc.cwnd,
+				   MAX(c->env->tune.sndbuf_max, c->snd.limit));
+}
+
+bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
+{
+	uint32_t flight = tcp_conn_outstanding(c);
+	struct tcp_rtx_acked acc = {0};
+	struct tcp_recov_event ev = {0};
+	bool win_changed;
+
+	if (!ack_in_range(c, in)) {
+		c->env->stats.drops[TCP_DROP_ACK_RANGE]++;
+		tcp_in_challenge(c, now);
+		return false;
+	}
+	if (seq_lt(c->snd_una, in->h.ack)) {
+		ev.acked = (uint32_t)seq_diff(in->h.ack, c->snd_una);
+		advance(c, in, &acc, now);
+	}
+	take_sacks(c, in, &acc);
+	win_changed = update_window(c, in);
+	if (!c->snd_wnd || tcp_timer_on(c, TCP_T_PERSIST))
+		c->retries = 0; /* [RFC9293 3.8.6.1 MUST-37] it lives */
+	ev.sacked = acc.sacked;
+	/* [RFC5681 2] [RFC6675 2] */
+	ev.dup = !ev.acked && flight && seq_eq(in->h.ack, c->snd_una) &&
+		 (c->sack_ok ? acc.sacked > 0
+			     : !in->len && !win_changed &&
+				       !(in->h.flags & TCP_FIN));
+	if (c->ecn_ok && (in->h.flags & TCP_ECE))
+		tcp_recov_ece(c);
+	tcp_recov_ack(c, &ev, now);
+	if (acc.delivered)
+		grow(c, flight, acc.delivered, now);
+	return true;
+}

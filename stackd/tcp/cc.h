@@ -1,0 +1,68 @@
+/*
+ * cc.h: congestion control: how many bytes may be in flight. A controller is
+ * a const table of functions over one small state; it is told facts and
+ * never sees the connection. Growth is called only for acknowledgements of
+ * data that was sent with the window in full use (RFC 9438 4.6, 5.8).
+ */
+#ifndef COUPLET_TCP_CC_H
+#define COUPLET_TCP_CC_H
+
+#include "tcp/tcp.h"
+
+#define TCP_CWND_MAX (1u << 30)
+
+struct tcp_cc;
+
+struct tcp_cc_ops {
+	enum tcp_cc_kind kind;
+	const char *name;
+	/* New connection or change of algorithm; cwnd and ssthresh stay. */
+	void (*start)(struct tcp_cc *cc);
+	/* Congestion avoidance: `acked` bytes arrived, round trip `srtt`. */
+	void (*avoid)(struct tcp_cc *cc, uint32_t acked, dur_t srtt,
+		      mono_t now);
+	/* Congestion seen with `in_flight` bytes out: the new ssthresh. */
+	uint32_t (*reduce)(struct tcp_cc *cc, uint32_t in_flight);
+	/* The sender was silent for `idle`. */
+	void (*idle)(struct tcp_cc *cc, dur_t idle);
+};
+
+struct tcp_cc {
+	const struct tcp_cc_ops *ops;
+	uint32_t cwnd, ssthresh; /* bytes; ssthresh UINT32_MAX at first */
+	uint32_t mss;
+	union {
+		struct {
+			uint32_t acked; /* bytes towards the next segment */
+		} reno;
+		struct {
+			mono_t epoch; /* MONO_NEVER: none running */
+			uint32_t w_max, w_last, cwnd_prior;
+			uint32_t k_ms;
+			uint32_t w_est, est_acked, target_acked;
+		} cubic;
+	};
+};
+
+extern const struct tcp_cc_ops tcp_cc_cubic, tcp_cc_newreno;
+
+void tcp_cc_init(struct tcp_cc *cc, enum tcp_cc_kind kind);
+void tcp_cc_set_kind(struct tcp_cc *cc, enum tcp_cc_kind kind);
+enum tcp_cc_kind tcp_cc_kind(const struct tcp_cc *cc);
+/* [RFC6928 2] generalised to `segs` segments. */
+uint32_t tcp_cc_initial_window(uint32_t mss, uint32_t segs);
+/* Data moves: cwnd = initial window of `segs` segments of `mss`. */
+void tcp_cc_begin(struct tcp_cc *cc, uint32_t mss, uint32_t segs);
+void tcp_cc_set_mss(struct tcp_cc *cc, uint32_t mss);
+/* `acked` new bytes arrived. Slow start below ssthresh, then the
+ * algorithm's own avoidance. */
+void tcp_cc_acked(struct tcp_cc *cc, uint32_t acked, dur_t srtt, mono_t now);
+/* Loss or ECN mark: ssthresh falls, and cwnd to it. */
+void tcp_cc_congestion(struct tcp_cc *cc, uint32_t in_flight);
+/* [RFC5681 3.1 eq 4] Time-out: ssthresh falls (unless it is a repeat), cwnd
+ * is one segment. */
+void tcp_cc_timeout(struct tcp_cc *cc, uint32_t in_flight, bool repeated);
+/* [RFC5681 4.1] Nothing was sent for longer than the time-out. */
+void tcp_cc_restart(struct tcp_cc *cc, uint32_t segs, dur_t idle);
+
+#endif

@@ -1,0 +1,407 @@
+#include "tcp/rtx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RTX_HEAP_FIRST 16u /* ranges of the first heap array */
+#define DUP_THRESH 3u      /* [RFC6675 2] DupThresh */
+
+static tcp_seq_t end_of(const struct tcp_rtx_range *e)
+{
+	return seq_add(e->start, e->len);
+}
+
+static struct tcp_rtx_range *at(const struct tcp_rtx *r, uint32_t i)
+{
+	return &r->v[r->first + i];
+}
+
+void tcp_rtx_init(struct tcp_rtx *r, tcp_seq_t una)
+{
+	memset(r, 0, sizeof(*r));
+	r->v = r->small;
+	r->cap = TCP_RTX_INLINE;
+	r->fack = r->lost_to = r->next_lost = una;
+}
+
+void tcp_rtx_fini(struct tcp_rtx *r)
+{
+	tcp_seq_t una = r->n ? at(r, 0)->start : r->fack;
+
+	if (r->v != r->small)
+		free(r->v);
+	tcp_rtx_init(r, una);
+}
+
+size_t tcp_rtx_memory(const struct tcp_rtx *r)
+{
+	return r->v == r->small ? 0 : r->cap * sizeof(r->v[0]);
+}
+
+/* Room for one more range at the end; false when there can be none. */
+static bool make_room(struct tcp_rtx *r)
+{
+	struct tcp_rtx_range *v;
+	uint32_t cap;
+
+	if (r->first + r->n < r->cap)
+		return true;
+	if (r->first && (r->cap <= RTX_HEAP_FIRST || r->first >= r->cap / 4)) {
+		memmove(r->v, at(r, 0), r->n * sizeof(*v));
+		r->first = 0;
+		return true;
+	}
+	cap = MAX(r->cap * 2, RTX_HEAP_FIRST);
+	if (cap > TCP_RTX_MAX)
+		return false;
+	v = malloc(cap * sizeof(*v));
+	if (!v)
+		return false;
+	memcpy(v, at(r, 0), r->n * sizeof(*v));
+	if (r->v != r->small)
+		free(r->v);
+	r->v = v;
+	r->cap = cap;
+	r->first = 0;
+	return true;
+}
+
+static uint32_t flagged(const struct tcp_rtx_range *e, uint8_t flag)
+{
+	return e->flags & flag ? e->len : 0;
+}
+
+static void count_out(struct tcp_rtx *r, const struct tcp_rtx_range *e)
+{
+	r->sacked -= flagged(e, TCP_RTX_SACKED);
+	r->lost -= flagged(e, TCP_RTX_LOST);
+	r->rtx -= flagged(e, TCP_RTX_RTX);
+}
+
+static void set_flags(struct tcp_rtx *r, struct tcp_rtx_range *e, uint8_t f)
+{
+	count_out(r, e);
+	e->flags = f;
+	r->sacked += flagged(e, TCP_RTX_SACKED);
+	r->lost += flagged(e, TCP_RTX_LOST);
+	r->rtx += flagged(e, TCP_RTX_RTX);
+}
+
+void tcp_rtx_push(struct tcp_rtx *r, tcp_seq_t start, uint32_t len, mono_t now)
+{
+	struct tcp_rtx_range *last = r->n ? at(r, r->n - 1) : NULL;
+
+	if (!last)
+		r->fack = r->lost_to = r->next_lost = start;
+	if (last && !last->flags && last->sent_at.ns == now.ns) {
+		last->len += len;
+		return;
+	}
+	if (make_room(r)) {
+		*at(r, r->n++) = (struct tcp_rtx_range){start, len, now, 0};
+		return;
+	}
+	/* Full: the last range grows. Its flags would be a lie for the new
+	 * bytes, so it loses those that claim arrival or loss. */
+	last = at(r, r->n - 1);
+	set_flags(r, last, last->flags & TCP_RTX_EVER);
+	last->len += len;
+	last->sent_at = now;
+	r->fack = seq_min(r->fack, last->start);
+	r->lost_to = seq_min(r->lost_to, last->start);
+}
+
+static void note_sample(struct tcp_rtx_acked *acc,
+			const struct tcp_rtx_range *e)
+{
+	if (e->flags & (TCP_RTX_EVER | TCP_RTX_SACKED))
+		return;
+	if (!acc->have_sample || mono_lt(e->sent_at, acc->sent_at))
+		acc->sent_at = e->sent_at;
+	acc->have_sample = true;
+}
+
+static void release(struct tcp_rtx *r)
+{
+	if (r->n)
+		return;
+	r->first = 0;
+	if (r->v != r->small) {
+		free(r->v);
+		r->v = r->small;
+		r->cap = TCP_RTX_INLINE;
+	}
+}
+
+void tcp_rtx_ack(struct tcp_rtx *r, tcp_seq_t una, struct tcp_rtx_acked *acc)
+{
+	while (r->n && seq_lt(at(r, 0)->start, una)) {
+		struct tcp_rtx_range *e = at(r, 0);
+		uint32_t n = e->len;
+		uint8_t flags = e->flags;
+
+		note_sample(acc, e);
+		if (seq_lt(una, end_of(e)))
+			n = (uint32_t)seq_diff(una, e->start);
+		if (!(flags & TCP_RTX_SACKED))
+			acc->delivered += n;
+		count_out(r, e);
+		e->flags = 0;
+		e->start = seq_add(e->start, n);
+		e->len -= n;
+		set_flags(r, e, flags);
+		if (e->len)
+			break;
+		r->first++;
+		r->n--;
+	}
+	r->fack = seq_max(r->fack, una);
+	r->lost_to = seq_max(r->lost_to, una);
+	r->next_lost = seq_max(r->next_lost, una);
+	release(r);
+}
+
+/* Index of the range that holds `s`; n when it lies beyond. */
+static uint32_t find(const struct tcp_rtx *r, tcp_seq_t s)
+{
+	uint32_t lo = 0, hi = r->n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (seq_leq(end_of(at(r, mid)), s))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Makes a boundary at `s` inside range `i`; false when there is no room. */
+static bool split(struct tcp_rtx *r, uint32_t i, tcp_seq_t s)
+{
+	uint32_t head = (uint32_t)seq_diff(s, at(r, i)->start);
+	struct tcp_rtx_range *e;
+
+	if (head == 0 || head >= at(r, i)->len)
+		return true;
+	if (!make_room(r))
+		return false;
+	e = at(r, i);
+	memmove(e + 1, e, (r->n - i) * sizeof(*e));
+	r->n++;
+	e[0].len = head;
+	e[1].start = s;
+	e[1].len -= head;
+	return true;
+}
+
+/* Joins range i with its right neighbour if nothing tells them apart. Times
+ * of SACKED ranges no longer matter. */
+static void join(struct tcp_rtx *r, uint32_t i)
+{
+	struct tcp_rtx_range *e = at(r, i);
+
+	if (i + 1 >= r->n || e[0].flags != e[1].flags)
+		return;
+	if (!(e->flags & TCP_RTX_SACKED) && e[0].sent_at.ns != e[1].sent_at.ns)
+		return;
+	e[0].len += e[1].len;
+	e[0].sent_at = mono_max(e[0].sent_at, e[1].sent_at);
+	memmove(e + 1, e + 2, (r->n - i - 2) * sizeof(*e));
+	r->n--;
+}
+
+void tcp_rtx_sack(struct tcp_rtx *r, tcp_seq_t left, tcp_seq_t right,
+		  struct tcp_rtx_acked *acc)
+{
+	uint32_t i = find(r, left), first = i;
+
+	if (i >= r->n)
+		return;
+	if (!(at(r, i)->flags & TCP_RTX_SACKED)) {
+		if (!split(r, i, left))
+			return;
+		if (seq_lt(at(r, i)->start, left))
+			i++;
+	}
+	for (; i < r->n && seq_lt(at(r, i)->start, right); i++) {
+		if (at(r, i)->flags & TCP_RTX_SACKED)
+			continue;
+		if (seq_lt(right, end_of(at(r, i))) && !split(r, i, right))
+			break;
+		note_sample(acc, at(r, i));
+		acc->delivered += at(r, i)->len;
+		acc->sacked += at(r, i)->len;
+		/* EVER is dropped: it only guards the RTT sample above */
+		set_flags(r, at(r, i), TCP_RTX_SACKED);
+		r->fack = seq_max(r->fack, end_of(at(r, i)));
+	}
+	/* Collapse the SACKED run again, neighbours included. */
+	first = first ? first - 1 : 0;
+	for (i = MIN(i, r->n - 1); i > first; i--)
+		join(r, i - 1);
+}
+
+static uint32_t mark_one(struct tcp_rtx *r, struct tcp_rtx_range *e)
+{
+	if (e->flags & (TCP_RTX_SACKED | TCP_RTX_LOST))
+		return 0;
+	set_flags(r, e, e->flags | TCP_RTX_LOST);
+	r->next_lost = seq_min(r->next_lost, e->start);
+	return e->len;
+}
+
+uint32_t tcp_rtx_mark_lost(struct tcp_rtx *r, uint32_t mss)
+{
+	uint32_t above = 0, runs = 0, marked = 0;
+	tcp_seq_t to = r->lost_to;
+
+	if (!r->sacked)
+		return 0;
+	/* [RFC6675 4 IsLost] from the highest SACKED range down: DupThresh
+	 * runs above, or more than (DupThresh - 1) segments of bytes. */
+	for (uint32_t i = find(r, TCP_SEQ(r->fack.v - 1)) + 1; i-- > 0;) {
+		struct tcp_rtx_range *e = at(r, i);
+
+		if (seq_leq(end_of(e), r->lost_to))
+			break;
+		if (e->flags & TCP_RTX_SACKED) {
+			above += e->len;
+			runs++;
+			continue;
+		}
+		if (runs < DUP_THRESH && above <= (DUP_THRESH - 1) * mss)
+			continue;
+		to = seq_max(to, end_of(e));
+		marked += mark_one(r, e);
+	}
+	r->lost_to = to;
+	return marked;
+}
+
+uint32_t tcp_rtx_mark_head(struct tcp_rtx *r, uint32_t len)
+{
+	struct tcp_rtx_range *e;
+
+	if (!r->n)
+		return 0;
+	e = at(r, 0);
+	if (e->flags & (TCP_RTX_SACKED | TCP_RTX_LOST))
+		return 0;
+	if (len < e->len)
+		split(r, 0, seq_add(e->start, len));
+	return mark_one(r, at(r, 0));
+}
+
+void tcp_rtx_mark_all(struct tcp_rtx *r)
+{
+	bool reneged = r->n && (at(r, 0)->flags & TCP_RTX_SACKED);
+
+	if (!r->n)
+		return;
+	for (uint32_t i = 0; i < r->n; i++) {
+		struct tcp_rtx_range *e = at(r, i);
+
+		if ((e->flags & TCP_RTX_SACKED) && !reneged)
+			continue;
+		set_flags(r, e, TCP_RTX_LOST | (e->flags & TCP_RTX_EVER));
+	}
+	if (reneged)
+		r->fack = at(r, 0)->start;
+	r->next_lost = at(r, 0)->start;
+	r->lost_to = seq_max(r->fack, at(r, 0)->start);
+}
+
+static bool waits(const struct tcp_rtx_range *e)
+{
+	return (e->flags & (TCP_RTX_LOST | TCP_RTX_RTX)) == TCP_RTX_LOST;
+}
+
+bool tcp_rtx_next(const struct tcp_rtx *r, tcp_seq_t *ret_start,
+		  uint32_t *ret_len)
+{
+	if (r->lost == r->rtx)
+		return false;
+	for (uint32_t i = find(r, r->next_lost); i < r->n; i++) {
+		const struct tcp_rtx_range *e = at(r, i);
+
+		if (!waits(e))
+			continue;
+		*ret_start = e->start;
+		*ret_len = e->len;
+		return true;
+	}
+	return false;
+}
+
+bool tcp_rtx_next_hole(const struct tcp_rtx *r, tcp_seq_t *ret_start,
+		       uint32_t *ret_len)
+{
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct tcp_rtx_range *e = at(r, i);
+
+		if (!seq_lt(e->start, r->fack))
+			return false;
+		if (e->flags & (TCP_RTX_SACKED | TCP_RTX_RTX))
+			continue;
+		*ret_start = e->start;
+		*ret_len = e->len;
+		return true;
+	}
+	return false;
+}
+
+void tcp_rtx_resent(struct tcp_rtx *r, tcp_seq_t start, uint32_t len,
+		    mono_t now)
+{
+	uint32_t i = find(r, start);
+	tcp_seq_t end = seq_add(start, len);
+
+	if (i >= r->n)
+		return;
+	/* Without room for the split the whole range counts as resent; the
+	 * retransmission timer mends what that hides. */
+	if (split(r, i, start) && seq_lt(at(r, i)->start, start))
+		i++;
+	if (seq_lt(end, end_of(at(r, i))))
+		split(r, i, end);
+	set_flags(r, at(r, i), TCP_RTX_LOST | TCP_RTX_RTX | TCP_RTX_EVER);
+	at(r, i)->sent_at = now;
+	if (seq_leq(r->next_lost, start))
+		r->next_lost = end_of(at(r, i));
+	if (i)
+		join(r, i - 1);
+}
+
+uint32_t tcp_rtx_bytes(const struct tcp_rtx *r)
+{
+	if (!r->n)
+		return 0;
+	return (uint32_t)seq_diff(end_of(at(r, r->n - 1)), at(r, 0)->start);
+}
+
+void tcp_rtx_check(const struct tcp_rtx *r, tcp_seq_t una, tcp_seq_t nxt)
+{
+	uint32_t sacked = 0, lost = 0, rtx = 0;
+	tcp_seq_t s = una;
+
+	INVARIANT(r->first + r->n <= r->cap && r->cap <= TCP_RTX_MAX);
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct tcp_rtx_range *e = at(r, i);
+
+		INVARIANT(e->len > 0 && seq_eq(e->start, s));
+		s = end_of(e);
+		sacked += flagged(e, TCP_RTX_SACKED);
+		lost += flagged(e, TCP_RTX_LOST);
+		rtx += flagged(e, TCP_RTX_RTX);
+		INVARIANT(!(e->flags & TCP_RTX_SACKED) ||
+			  (!(e->flags & TCP_RTX_LOST) && seq_leq(s, r->fack)));
+		INVARIANT(!(e->flags & TCP_RTX_RTX) ||
+			  (e->flags & TCP_RTX_LOST));
+		INVARIANT(!waits(e) || seq_leq(r->next_lost, e->start));
+	}
+	INVARIANT(seq_eq(s, nxt));
+	INVARIANT(sacked == r->sacked && lost == r->lost && rtx == r->rtx);
+	INVARIANT(r->n || r->v == r->small);
+}

@@ -1,0 +1,8 @@
+# the TCP engine alone: ./tcp_sim SEEDS FIRST
+add_executable(tcp_sim tcp_sim.c tcp_link.c)
+target_include_directories(tcp_sim PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+target_link_libraries(tcp_sim PRIVATE stackd_tcp)
+foreach(first 1 251 501 751)
+    add_test(NAME tcp_sim.${first} COMMAND tcp_sim 250 ${first})
+    set_tests_properties(tcp_sim.${first} PROPERTIES LABELS sim TIMEOUT 300)
+endforeach()
