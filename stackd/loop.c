@@ -129,10 +129,10 @@ static void api_timer(void *arg, mono_t at)
 
 struct api_ops loop_api_ops(struct loop *l)
 {
-	return (struct api_ops){
-		.watch = api_watch,
-		.watch_out = api_watch_out,
-		.timer = api_timer, .arg = l};
+	return (struct api_ops){.watch = api_watch,
+				.watch_out = api_watch_out,
+				.timer = api_timer,
+				.arg = l};
 }
 
 void loop_set_api(struct loop *l, struct api *a)
@@ -169,10 +169,9 @@ static struct osa_port *port_of(struct loop *l, uint32_t ifindex)
 	return NULL;
 }
 
-static bool send_frames(struct loop *l, mono_t now)
+static void send_frames(struct loop *l, mono_t now)
 {
 	struct frame f;
-	bool any = false;
 
 	while (stack_output(l->stack, &f, now)) {
 		struct osa_port *p = port_of(l, f.ifindex);
@@ -182,19 +181,17 @@ static bool send_frames(struct loop *l, mono_t now)
 		if (p)
 			(void)!osa_write(p, &f);
 		l->stats.frames_out++;
-		any = true;
 	}
-	return any;
 }
 
+/* Output may bring what was sent to ourselves back in, so news can follow
+ * frames even when no frame left. */
 static void settle(struct loop *l, mono_t now)
 {
-	bool busy = true;
-
-	while (busy) {
-		busy = tell_programs(l, now);
-		busy |= send_frames(l, now);
-	}
+	tell_programs(l, now);
+	do
+		send_frames(l, now);
+	while (tell_programs(l, now));
 }
 
 static void port_died(struct loop *l, struct loop_port *lp, int error)

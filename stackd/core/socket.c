@@ -52,9 +52,6 @@ void core_destroy(struct stack *s, struct sock *sk)
 				     container_of(n, struct sock, ready_node));
 		s->n_listeners--;
 	}
-	for (unsigned i = 0; sk->type == SOCK_UDP && i < sk->udp->n_groups; i++)
-		(void)!ip_group_leave(s->ips, sk->udp->groups[i].ifindex,
-				      &sk->udp->groups[i].group, (mono_t){0});
 	table_remove(&s->conns, sk);
 	if (held)
 		ports_drop(&s->ports, SOCK_TCP, sk->local.port);
@@ -163,9 +160,18 @@ struct sock *core_new_child(struct stack *s, struct sock *l,
 	return c;
 }
 
+static void leave_groups(struct stack *s, struct sock_udp *u, mono_t now)
+{
+	for (unsigned i = 0; i < u->n_groups; i++)
+		(void)!ip_group_leave(s->ips, u->groups[i].ifindex,
+				      &u->groups[i].group, now);
+	u->n_groups = 0;
+}
+
 static void orphan(struct stack *s, struct sock *sk, bool abort, mono_t now)
 {
 	if (sk->type == SOCK_UDP) {
+		leave_groups(s, sk->udp, now);
 		core_destroy(s, sk);
 		return;
 	}

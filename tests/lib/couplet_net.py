@@ -103,6 +103,11 @@ def inside(seconds):
     os.mkdir(WORK + "/san")
     os.chmod(WORK + "/san", 0o1777)
     os.chdir(WORK)
+    # no name server of the machine is asked, and none is waited for
+    with open(WORK + "/resolv.conf", "w", encoding="ascii") as f:
+        f.write("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    if os.path.exists("/etc/resolv.conf"):
+        run(["mount", "--bind", WORK + "/resolv.conf", "/etc/resolv.conf"])
 
     def on_alarm(_sig, _frame):
         raise Timeout(f"not finished after {seconds} s")

@@ -226,33 +226,38 @@ static void send_frame(struct simnet *n, int from, const struct frame *f)
 /* ---- time
  * ------------------------------------------------------------------------ */
 
-static bool settle_side(struct simnet *n, int side)
+static bool tell(struct simnet *n, int side)
 {
-	struct stack *s = n->stack[side];
-	struct frame f;
 	struct sock *sk;
 	unsigned events;
 	bool any = false;
 
-	while ((sk = stack_ready(s, &events))) {
+	while ((sk = stack_ready(n->stack[side], &events))) {
 		if (n->on_ready)
 			n->on_ready(n->arg, side, sk, events);
-		any = true;
-	}
-	while (stack_output(s, &f, n->now)) {
-		send_frame(n, side, &f);
 		any = true;
 	}
 	return any;
 }
 
+/* The order of calls that stack.h asks for. */
+static void settle_side(struct simnet *n, int side)
+{
+	unsigned rounds = 0;
+	struct frame f;
+
+	tell(n, side);
+	do {
+		while (stack_output(n->stack[side], &f, n->now))
+			send_frame(n, side, &f);
+		INVARIANT(++rounds < ROUNDS_MAX);
+	} while (tell(n, side));
+}
+
 void sim_settle(struct simnet *n)
 {
 	for (int i = 0; i < 2; i++) {
-		unsigned rounds = 0;
-
-		while (settle_side(n, i))
-			INVARIANT(++rounds < ROUNDS_MAX);
+		settle_side(n, i);
 		/* The law of every engine: dry means nothing is due. */
 		INVARIANT(mono_lt(n->now, stack_deadline(n->stack[i])));
 	}
