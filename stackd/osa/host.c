@@ -16,7 +16,7 @@ struct osa_host {
 	int ifindex, bridge_index;
 	bool vanishes;
 	struct hostnl_link before; /* as we found it */
-	bool set_link, joined;
+	bool set_link, set_up, joined, isolated;
 	struct ip_prefix addrs[HOST_ADDRS_MAX];
 	uint32_t n_addrs;
 	struct ip_prefix *routes;
@@ -58,6 +58,9 @@ static int set_link(struct job *j, uint32_t mtu)
 	want.mtu = mtu ? mtu : want.mtu;
 	want.txqueuelen =
 		j->dev->txqueuelen ? j->dev->txqueuelen : want.txqueuelen;
+	if (want.mtu == j->h->before.mtu &&
+	    want.txqueuelen == j->h->before.txqueuelen)
+		return 0;
 	j->h->set_link = true;
 	r = hostnl_link_set(j->h->nl, &want);
 	if (r < 0)
@@ -71,8 +74,12 @@ static int set_link(struct job *j, uint32_t mtu)
 
 static int set_up(struct job *j)
 {
-	int r = hostnl_link_set_up(j->h->nl, j->h->ifindex, true);
+	int r;
 
+	if (j->h->before.up)
+		return 0;
+	j->h->set_up = true;
+	r = hostnl_link_set_up(j->h->nl, j->h->ifindex, true);
 	if (r < 0)
 		return port_fail(j->dev, j->err, j->err_len, r,
 				 "bringing up host interface %s: %s", j->ifname,
@@ -127,6 +134,7 @@ static int join_bridge(struct job *j)
 	}
 	if (!j->dev->isolate)
 		return 0;
+	h->isolated = true;
 	r = hostnl_bridge_set_isolated(h->nl, h->ifindex, true);
 	if (r < 0)
 		return port_fail(j->dev, j->err, j->err_len, r,
@@ -276,7 +284,11 @@ int host_setup(const struct deck_device *dev, const char *ifname, bool vanishes,
 
 bool host_undo_privileged(const struct osa_host *h)
 {
-	return h && (!h->vanishes || (h->bridge_index && h->n_routes > 0));
+	if (!h || (h->vanishes && !h->bridge_index))
+		return false;
+	return h->n_routes > 0 ||
+	       (!h->vanishes && (h->n_addrs > 0 || h->joined || h->isolated ||
+				 h->set_up || h->set_link));
 }
 
 /* Errors of undoing do not matter: the interface may have gone, or been
@@ -297,13 +309,14 @@ static void undo_all(struct osa_host *h)
 	while (h->n_addrs > 0)
 		let_go(hostnl_addr_del(h->nl, h->ifindex,
 				       &h->addrs[--h->n_addrs]));
+	if (h->isolated && !h->joined)
+		let_go(hostnl_bridge_set_isolated(h->nl, h->ifindex, false));
 	if (h->joined)
 		let_go(hostnl_link_set_master(h->nl, h->ifindex, 0));
-	if (!h->set_link)
-		return;
-	if (!h->before.up)
+	if (h->set_up)
 		let_go(hostnl_link_set_up(h->nl, h->ifindex, false));
-	let_go(hostnl_link_set(h->nl, &h->before));
+	if (h->set_link)
+		let_go(hostnl_link_set(h->nl, &h->before));
 }
 
 void host_undo(struct osa_host *h)

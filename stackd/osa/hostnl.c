@@ -167,6 +167,50 @@ full:
 	return -ENOMEM;
 }
 
+/* Answer to hostnl_tun_pi(): 0, 1, or -1 when it was not in there. */
+static int read_tun_pi(struct nl_msg *m, void *arg)
+{
+	struct nlattr *link[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1],
+		*tun[IFLA_TUN_MAX + 1];
+	int *ret = arg;
+
+	if (nlmsg_parse(nlmsg_hdr(m), sizeof(struct ifinfomsg), link, IFLA_MAX,
+			NULL) < 0 ||
+	    !link[IFLA_LINKINFO] ||
+	    nla_parse_nested(info, IFLA_INFO_MAX, link[IFLA_LINKINFO], NULL) <
+		    0 ||
+	    !info[IFLA_INFO_DATA] ||
+	    nla_parse_nested(tun, IFLA_TUN_MAX, info[IFLA_INFO_DATA], NULL) <
+		    0 ||
+	    !tun[IFLA_TUN_PI])
+		return NL_OK;
+	*ret = nla_get_u8(tun[IFLA_TUN_PI]) != 0;
+	return NL_OK;
+}
+
+int hostnl_tun_pi(struct hostnl *nl, const char *name, bool *ret)
+{
+	struct ifinfomsg ifi = {.ifi_index = (int)if_nametoindex(name)};
+	int pi = -1, r;
+
+	if (ifi.ifi_index == 0)
+		return -ENODEV;
+	r = nl_socket_modify_cb(nl->sk, NL_CB_VALID, NL_CB_CUSTOM, read_tun_pi,
+				&pi);
+	if (r >= 0)
+		r = nl_send_simple(nl->sk, RTM_GETLINK, 0, &ifi, sizeof(ifi));
+	if (r >= 0)
+		r = nl_recvmsgs_default(nl->sk);
+	if (r >= 0)
+		r = nl_wait_for_ack(nl->sk);
+	if (r < 0)
+		return errno_of(r);
+	if (pi < 0)
+		return -ENODATA;
+	*ret = pi;
+	return 0;
+}
+
 static struct nl_addr *to_nl(const struct ip_addr *a, unsigned len)
 {
 	struct nl_addr *n = nl_addr_build(

@@ -31,6 +31,10 @@ int hostnl_link_set_master(struct hostnl *nl, int ifindex, int master) MUST_USE;
 int hostnl_bridge_set_isolated(struct hostnl *nl, int ifindex,
 			       bool isolated) MUST_USE;
 
+/* Whether a TUN or TAP puts 4 bytes of packet information in front of each
+ * packet: TUNGETIFF cannot tell. -ENODEV, -ENODATA (the kernel does not say). */
+int hostnl_tun_pi(struct hostnl *nl, const char *name, bool *ret) MUST_USE;
+
 /* Host address, with the connected route of its length; -EEXIST. IPv6
  * without DAD: the far end is our own stack, whose addresses were compared. */
 int hostnl_addr_add(struct hostnl *nl, int ifindex,

@@ -65,6 +65,7 @@ static void fill_info(struct osa_port *p, const struct deck_device *dev,
 	memcpy(i->mac, dev->mac, sizeof(i->mac));
 	i->layer2 = dev->layer2;
 	i->mtu = mtu;
+	i->carrier = true;
 	choose_ifname(p, dev);
 }
 
@@ -80,7 +81,9 @@ static int open_medium(struct osa_port *p, const struct deck_device *dev,
 	case MEDIUM_TAP:
 		return tun_open(p, dev, err, err_len);
 	case MEDIUM_SEQPACKET:
+		return seqpacket_open(p, dev, err, err_len);
 	case MEDIUM_FD:
+		return fd_open(p, dev, err, err_len);
 	default:
 		return port_fail(dev, err, err_len, -EOPNOTSUPP,
 				 "unknown medium");
@@ -108,6 +111,16 @@ static struct osa_port *port_alloc(void)
 	return p;
 }
 
+/* An inherited interface was set up by whoever made it, unless the deck asks
+ * for more. */
+static bool wants_host(const struct osa_port *p, const struct deck_device *dev)
+{
+	if (!p->has_iface)
+		return false;
+	return dev->medium != MEDIUM_FD || dev->n_host_addr > 0 ||
+	       dev->host_routes || dev->bridge[0];
+}
+
 /* What comes after the medium is open. */
 static int open_rest(struct osa_port *p, const struct deck_device *dev,
 		     uint32_t mtu, const struct ip_prefix *stack_addrs,
@@ -120,7 +133,7 @@ static int open_rest(struct osa_port *p, const struct deck_device *dev,
 				 p->info.ifname);
 	p->info.medium = p->medium->name;
 	p->info.offload = p->tso;
-	if (dev->medium == MEDIUM_SEQPACKET)
+	if (!wants_host(p, dev))
 		return 0;
 	return host_setup(dev, p->info.ifname, p->vanishes, mtu, stack_addrs,
 			  n_stack_addrs, &p->host, err, err_len);

@@ -66,8 +66,9 @@ int osa_write(struct osa_port *p, const struct frame *f);
 
 struct osa_info {
 	char device[32], ifname[108], portname[32], cuu[8], datacuu[8];
-	const char *medium; /* "TUN" "TAP" "SEQPACKET" "FD" */
+	const char *medium; /* "TUN" "TAP" "SEQPACKET"; of an FD what it is */
 	bool layer2, offload;
+	bool carrier; /* the other side is there (SEQPACKET; else true) */
 	uint8_t mac[6];
 	uint32_t mtu, queues;
 	uint64_t rx_frames, rx_bytes, rx_gso, rx_drops, tx_frames, tx_bytes,

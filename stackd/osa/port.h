@@ -33,12 +33,13 @@ struct osa_port {
 	const struct osa_medium *medium;
 	struct osa_info info; /* names, facts and counters */
 	int fd[OSA_QUEUES_MAX];
-	bool eth;      /* the medium carries Ethernet frames */
-	bool vnet;     /* a virtio-net header precedes each message */
-	bool tso;      /* the medium takes GSO frames and open checksums */
-	bool uso;      /* the same for UDP */
-	bool vanishes; /* the host interface dies with our descriptors */
-	void *private; /* of the medium */
+	bool eth;       /* the medium carries Ethernet frames */
+	bool vnet;      /* a virtio-net header precedes each message */
+	bool tso;       /* the medium takes GSO frames and open checksums */
+	bool uso;       /* the same for UDP */
+	bool has_iface; /* info.ifname is an interface of the host */
+	bool vanishes;  /* that interface dies with our descriptors */
+	void *private;  /* of the medium */
 	/* Receives when the pool is exhausted, so that small packets (the
 	 * acknowledgements that free memory) still get through. */
 	struct pkt *spare;

@@ -1,3 +1,4 @@
+#include "osa/hostnl.h"
 #include "osa/port.h"
 
 #include <errno.h>
@@ -157,6 +158,7 @@ int tun_open(struct osa_port *p, const struct deck_device *dev, char *err,
 	p->medium = dev->medium == MEDIUM_TAP ? &tap_medium : &tun_medium;
 	p->eth = dev->medium == MEDIUM_TAP;
 	p->vnet = true;
+	p->has_iface = true;
 	for (p->info.queues = 0; p->info.queues < MAX(dev->queues, 1u);) {
 		int fd = open_queue(dev, name, err, err_len);
 
@@ -182,6 +184,20 @@ int tun_open(struct osa_port *p, const struct deck_device *dev, char *err,
 	return r;
 }
 
+/* False also for an interface of another network namespace. */
+static bool has_packet_info(const char *name)
+{
+	struct hostnl *nl;
+	bool pi = false;
+
+	if (hostnl_open(&nl) < 0)
+		return false;
+	if (hostnl_tun_pi(nl, name, &pi) < 0)
+		pi = false;
+	hostnl_close(nl);
+	return pi;
+}
+
 int tun_adopt(struct osa_port *p, const struct deck_device *dev, char *err,
 	      size_t err_len)
 {
@@ -193,7 +209,7 @@ int tun_adopt(struct osa_port *p, const struct deck_device *dev, char *err,
 				 "descriptor %d is a TUN or TAP without "
 				 "interface: %s",
 				 dev->fd, strerror(errno));
-	if (!(ifr.ifr_flags & IFF_NO_PI))
+	if (has_packet_info(ifr.ifr_name))
 		return port_fail(dev, err, err_len, -EINVAL,
 				 "descriptor %d: interface %s was opened "
 				 "without IFF_NO_PI",
@@ -206,6 +222,7 @@ int tun_adopt(struct osa_port *p, const struct deck_device *dev, char *err,
 		return port_fail(dev, err, err_len, r,
 				 "descriptor %d: setting offloads: %s", dev->fd,
 				 strerror(-r));
+	p->has_iface = true;
 	p->fd[0] = dev->fd;
 	p->info.queues = 1;
 	/* Whoever opened it may hold it longer than we do. */
