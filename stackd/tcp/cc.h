@@ -37,7 +37,7 @@ struct tcp_cc {
 		} reno;
 		struct {
 			mono_t epoch; /* MONO_NEVER: none running */
-			uint32_t w_max, w_last, cwnd_prior;
+			uint32_t w_max, cwnd_prior;
 			uint32_t k_ms;
 			uint32_t w_est, est_acked, target_acked;
 		} cubic;

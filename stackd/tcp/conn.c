@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* An idle connection is this and nothing else. */
+_Static_assert(sizeof(struct tcp_conn) <= 640, "idle connections are many");
+
 size_t tcp_conn_size(void)
 {
 	return sizeof(struct tcp_conn);

@@ -81,6 +81,7 @@ struct tcp_conn {
 	bool want_probe : 1;   /* zero-window or keepalive probe */
 	bool want_rst : 1;     /* of our own accord, then silence */
 	bool want_reply : 1;   /* RST in answer to a segment */
+	bool reply_has_ack : 1;
 	bool cwr_sent : 1, want_cwr : 1; /* [RFC3168 6.1.2] */
 	/* receiving */
 	bool want_ack : 1;
@@ -137,8 +138,7 @@ struct tcp_conn {
 	struct tcp_cc cc;
 
 	/* RST in answer to a segment */
-	tcp_seq_t reply_seq, reply_ack;
-	uint8_t reply_flags;
+	uint32_t reply_num; /* its ACK if it has one, else its SEQ */
 
 	uint8_t keep_count, syn_retries;            /* 0: the tune's */
 	uint16_t keep_idle_s, keep_intvl_s, maxseg; /* 0: the tune's */

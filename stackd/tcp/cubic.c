@@ -14,7 +14,7 @@
 static void start(struct tcp_cc *cc)
 {
 	cc->cubic.epoch = MONO_NEVER;
-	cc->cubic.w_max = cc->cubic.w_last = cc->cubic.cwnd_prior = 0;
+	cc->cubic.w_max = cc->cubic.cwnd_prior = 0;
 	cc->cubic.k_ms = 0;
 	cc->cubic.w_est = cc->cubic.est_acked = cc->cubic.target_acked = 0;
 }
@@ -112,13 +112,12 @@ static uint32_t reduce(struct tcp_cc *cc, uint32_t in_flight)
 	(void)in_flight; /* [RFC9438 4.6] cwnd: it grows only when in use */
 	cc->cubic.cwnd_prior = w;
 	/* [RFC9438 4.7] fast convergence */
-	if (w < cc->cubic.w_last)
+	if (w < cc->cubic.w_max)
 		cc->cubic.w_max =
 			(uint32_t)((uint64_t)w * (BETA_DEN + BETA_NUM) /
 				   (2 * BETA_DEN));
 	else
 		cc->cubic.w_max = w;
-	cc->cubic.w_last = w;
 	cc->cubic.epoch = MONO_NEVER;
 	w = (uint32_t)((uint64_t)w * BETA_NUM / BETA_DEN);
 	return MAX(w, 2 * cc->mss);

@@ -19,9 +19,8 @@ void tcp_conn_reply_reset(struct tcp_conn *c, const struct tcp_seg *in)
 	if (!tcp_reset_for(in, &o))
 		return;
 	c->want_reply = true;
-	c->reply_seq = o.h.seq;
-	c->reply_ack = o.h.ack;
-	c->reply_flags = o.h.flags;
+	c->reply_has_ack = o.h.flags & TCP_ACK;
+	c->reply_num = c->reply_has_ack ? o.h.ack.v : o.h.seq.v;
 }
 
 /* ---- [RFC9293 3.10.7.3] SYN-SENT --------------------------------------------

@@ -1,25 +1,30 @@
 #include "tcp/isn.h"
 
-#include "base/cursor.h"
-
-#define TUPLE_BYTES (2 * 17 + 4 + 4)
+#include <string.h>
 
 uint64_t tcp_tuple_hash(const struct hash_key *key, const struct tcp_tuple *t,
 			uint32_t purpose)
 {
-	uint8_t buf[TUPLE_BYTES + 4];
-	struct wcur cur = wcur_of(buf, sizeof(buf));
+	/* No padding, so every byte that is hashed has a value. */
+	struct {
+		uint8_t local[16], remote[16];
+		uint8_t local_family, remote_family;
+		uint16_t local_port, remote_port;
+		uint16_t purpose;
+		uint32_t scope;
+	} in = {
+		.local_family = t->local.family,
+		.remote_family = t->remote.family,
+		.local_port = t->local_port,
+		.remote_port = t->remote_port,
+		.purpose = (uint16_t)purpose,
+		.scope = t->scope,
+	};
 
-	wcur_8(&cur, t->local.family);
-	wcur_copy(&cur, t->local.b, sizeof(t->local.b));
-	wcur_8(&cur, t->remote.family);
-	wcur_copy(&cur, t->remote.b, sizeof(t->remote.b));
-	wcur_16(&cur, t->local_port);
-	wcur_16(&cur, t->remote_port);
-	wcur_32(&cur, t->scope);
-	wcur_32(&cur, purpose);
-	INVARIANT(wcur_ok(&cur));
-	return hash_bytes(key, buf, sizeof(buf));
+	_Static_assert(sizeof(in) == 44, "no padding");
+	memcpy(in.local, t->local.b, sizeof(in.local));
+	memcpy(in.remote, t->remote.b, sizeof(in.remote));
+	return hash_bytes(key, &in, sizeof(in));
 }
 
 tcp_seq_t tcp_isn(const struct hash_key *key, const struct tcp_tuple *t,

@@ -150,7 +150,7 @@ struct tcp_want tcp_out_want(const struct tcp_conn *c)
 	struct tcp_want w;
 
 	if (c->want_reply)
-		return want(TCP_WANT_REPLY, c->reply_seq, 0);
+		return want(TCP_WANT_REPLY, c->snd_nxt, 0);
 	if (c->want_rst)
 		return want(TCP_WANT_RST, c->snd_nxt, 0);
 	if (c->want_syn)
@@ -273,8 +273,13 @@ static void build_rst(struct tcp_conn *c, struct tcp_out *o)
 
 static void build_reply(struct tcp_conn *c, struct tcp_out *o)
 {
-	begin(c, o, c->reply_flags, c->reply_seq);
-	o->h.ack = c->reply_ack;
+	begin(c, o, TCP_RST, TCP_SEQ(0));
+	if (c->reply_has_ack) {
+		o->h.flags |= TCP_ACK;
+		o->h.ack = TCP_SEQ(c->reply_num);
+	} else {
+		o->h.seq = TCP_SEQ(c->reply_num);
+	}
 	c->want_reply = false;
 	c->env->stats.resets_out++;
 }

@@ -11,9 +11,9 @@
 
 struct tcp_rcvq {
 	struct pkt *head, *tail;
-	uint32_t bytes; /* waiting */
-	uint32_t mem;   /* of buffers; bounded by 2 * bytes + a constant */
-	bool fresh;     /* something may be worth shrinking */
+	uint32_t bytes;     /* waiting */
+	uint32_t mem : 31;  /* of buffers: at most 2 * bytes + a constant */
+	uint32_t fresh : 1; /* something may be worth shrinking */
 };
 
 void tcp_rcvq_clear(struct tcp_rcvq *q, struct pkt_pool *pool);

@@ -51,7 +51,7 @@ static bool make_room(struct tcp_rtx *r)
 		r->first = 0;
 		return true;
 	}
-	cap = MAX(r->cap * 2, RTX_HEAP_FIRST);
+	cap = MAX(r->cap * 2u, RTX_HEAP_FIRST);
 	if (cap > TCP_RTX_MAX)
 		return false;
 	v = malloc(cap * sizeof(*v));
@@ -61,7 +61,7 @@ static bool make_room(struct tcp_rtx *r)
 	if (r->v != r->small)
 		free(r->v);
 	r->v = v;
-	r->cap = cap;
+	r->cap = (uint16_t)cap;
 	r->first = 0;
 	return true;
 }
@@ -239,7 +239,7 @@ void tcp_rtx_sack(struct tcp_rtx *r, tcp_seq_t left, tcp_seq_t right,
 	}
 	/* Collapse the SACKED run again, neighbours included. */
 	first = first ? first - 1 : 0;
-	for (i = MIN(i, r->n - 1); i > first; i--)
+	for (i = MIN(i, r->n - 1u); i > first; i--)
 		join(r, i - 1);
 }
 

@@ -19,7 +19,7 @@
 #include "base/mono.h"
 #include "wire/tcp_header.h"
 
-#define TCP_RTX_INLINE 2
+#define TCP_RTX_INLINE 1
 #define TCP_RTX_MAX 16384
 
 enum {
@@ -38,7 +38,7 @@ struct tcp_rtx_range {
 
 struct tcp_rtx {
 	struct tcp_rtx_range *v;
-	uint32_t first, n, cap;     /* live: v[first .. first+n) */
+	uint16_t first, n, cap;     /* live: v[first .. first+n) */
 	uint32_t sacked, lost, rtx; /* bytes with each flag */
 	tcp_seq_t fack;             /* right edge of the highest SACKED range */
 	tcp_seq_t lost_to;   /* all un-SACKED below it are LOST already */

@@ -176,21 +176,33 @@ static void emit_options(struct wcur *cur, const struct tcp_options *o)
 	}
 }
 
+static void put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, (uint16_t)(v >> 16));
+	put16(p + 2, (uint16_t)v);
+}
+
 size_t tcp_header_emit(const struct tcp_header *h, uint8_t buf[TCP_HDR_MAX])
 {
-	struct wcur cur = wcur_of(buf, TCP_HDR_MAX);
 	size_t len = tcp_header_len(h);
+	struct wcur opts = wcur_of(buf + TCP_HDR_MIN, OPT_SPACE);
 
-	wcur_16(&cur, h->src_port);
-	wcur_16(&cur, h->dst_port);
-	wcur_32(&cur, h->seq.v);
-	wcur_32(&cur, h->ack.v);
-	wcur_8(&cur, (uint8_t)(len / 4 << 4));
-	wcur_8(&cur, h->flags);
-	wcur_16(&cur, h->wnd);
-	wcur_16(&cur, 0);
-	wcur_16(&cur, h->urg);
-	emit_options(&cur, &h->opt);
-	INVARIANT(wcur_ok(&cur) && wcur_len(&cur) == len);
+	put16(buf, h->src_port);
+	put16(buf + 2, h->dst_port);
+	put32(buf + 4, h->seq.v);
+	put32(buf + 8, h->ack.v);
+	buf[12] = (uint8_t)(len / 4 << 4);
+	buf[13] = h->flags;
+	put16(buf + 14, h->wnd);
+	put16(buf + 16, 0);
+	put16(buf + 18, h->urg);
+	emit_options(&opts, &h->opt);
+	INVARIANT(wcur_ok(&opts) && TCP_HDR_MIN + wcur_len(&opts) == len);
 	return len;
 }
