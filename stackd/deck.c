@@ -321,14 +321,15 @@ static const struct deck_options options = {
 };
 
 /* Takes `source`. */
-static int finish(struct deck *source, struct stackd_deck *ret,
-		  struct deck_report *report)
+static int finish(const char *name, struct deck *source,
+		  struct stackd_deck *ret, struct deck_report *report)
 {
 	int r;
 
 	init(ret);
 	r = build(source, ret, report);
 	deck_free(source);
+	deck_report_sort(report, name);
 	if (r == 0 && report->n_errors)
 		r = -EINVAL;
 	if (r < 0)
@@ -344,7 +345,7 @@ int stackd_deck_read(const char *path, struct stackd_deck *ret,
 
 	*ret = (struct stackd_deck){0};
 	r = deck_read(path, &options, report, &source);
-	return r < 0 ? r : finish(source, ret, report);
+	return r < 0 ? r : finish(path, source, ret, report);
 }
 
 int stackd_deck_parse(const char *name, const char *text, size_t len,
@@ -355,7 +356,7 @@ int stackd_deck_parse(const char *name, const char *text, size_t len,
 
 	*ret = (struct stackd_deck){0};
 	r = deck_read_text(name, text, len, &options, report, &source);
-	return r < 0 ? r : finish(source, ret, report);
+	return r < 0 ? r : finish(name, source, ret, report);
 }
 
 void stackd_deck_free(struct stackd_deck *d)

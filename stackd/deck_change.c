@@ -119,15 +119,27 @@ static void read_one(const struct deck_command *cmd,
 		       cmd->keyword);
 }
 
+/* Nobody reads files of this host through the console. */
+static int no_member(void *arg, const char *path, char **ret_text,
+		     size_t *ret_len)
+{
+	(void)arg;
+	(void)path;
+	(void)ret_text;
+	(void)ret_len;
+	return -ENOENT;
+}
+
 int stackd_deck_command(const char *line, const struct stackd_deck *d,
 			struct stackd_change *ret, struct deck_report *report)
 {
+	static const struct deck_options options = {.load = no_member};
 	uint32_t errors = report->n_errors, it = 0;
 	struct stackd_change c = {0};
 	struct deck *source;
 	int r;
 
-	r = deck_read_text("console", line, strlen(line), NULL, report,
+	r = deck_read_text("console", line, strlen(line), &options, report,
 			   &source);
 	if (r < 0)
 		return r;

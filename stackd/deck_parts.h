@@ -95,10 +95,12 @@ void stackd_deck_check(struct stackd_deck_builder *b);
 /* Values that must not contradict each other. */
 void stackd_deck_check_tcp(struct deck_args *a, const struct tcp_tune *t);
 
+/* Parts of the canonical deck, each a line or more. */
 void stackd_deck_print_adapter(const struct deck_device *v, FILE *out);
 void stackd_deck_print_rule(const struct ip_rule *r, FILE *out);
 void stackd_deck_print_tune(const struct stackd_deck *d, FILE *out);
 void stackd_deck_print_allow(const struct stackd_deck *d, FILE *out);
+/* As the deck writes it. */
 const char *stackd_deck_medium_name(enum deck_medium m);
 /* The medium that a device has when the deck names none. */
 enum deck_medium stackd_deck_medium_default(const struct deck_device *v);

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #define SHOWN_MAX 64 /* bytes of an operand shown in a note */
+#define EXPECTED_MAX (DECK_NOTE_MAX - 3 * SHOWN_MAX)
 
 /* ---- the row of operands
  * ------------------------------------------------------ */
@@ -34,7 +35,7 @@ void deck_args_note(struct deck_args *a, enum deck_severity severity,
 void deck_args_expected(struct deck_args *a, const char *what, const char *fmt,
 			...)
 {
-	char text[DECK_NOTE_MAX / 2];
+	char text[EXPECTED_MAX];
 	const char *value;
 	va_list ap;
 
@@ -327,7 +328,7 @@ static void word_list(const char *const *words, size_t n, char *buf, size_t cap)
 bool deck_args_word(struct deck_args *a, const char *what,
 		    const char *const *words, size_t n, unsigned *ret)
 {
-	char expected[DECK_NOTE_MAX / 2] = "";
+	char expected[EXPECTED_MAX] = "";
 	const char *text;
 
 	word_list(words, n, expected, sizeof(expected));

@@ -26,7 +26,7 @@
 #define DECK_INCLUDES_MAX 256          /* SLI statements in a deck */
 #define DECK_OPERANDS_MAX 64           /* operands of a command */
 #define DECK_NOTES_MAX 100 /* notes kept; later ones are only counted */
-#define DECK_NOTE_MAX 400  /* bytes of one note */
+#define DECK_NOTE_MAX 640  /* bytes of one note */
 #define DECK_SETPARMS_MAX 64
 #define DECK_JOB_MAX 15    /* POWER allows 8 */
 #define DECK_VALUE_MAX 100 /* value of a SETPARM, SYSPARM, PARM */
@@ -57,6 +57,7 @@ struct deck_report {
 	uint32_t n_errors, n_warnings, n_infos;
 };
 
+/* Makes an empty report in the caller's storage, and frees its notes. */
 void deck_report_init(struct deck_report *r);
 void deck_report_fini(struct deck_report *r);
 /* Adds a note; text beyond DECK_NOTE_MAX is cut. Never fails: without memory
@@ -64,6 +65,9 @@ void deck_report_fini(struct deck_report *r);
 void deck_note(struct deck_report *r, enum deck_severity severity,
 	       const char *file, uint32_t line, uint32_t column,
 	       const char *fmt, ...) PRINTF_LIKE(6, 7);
+/* Puts the notes in the order of the deck: those of `first` (the deck itself)
+ * by line, then those of each member that was included. */
+void deck_report_sort(struct deck_report *r, const char *first);
 /* "error", "warning", "note" */
 const char *deck_severity_name(enum deck_severity s);
 /* One line each, "file:line:column: error: text", then the number of notes

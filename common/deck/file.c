@@ -228,10 +228,14 @@ void deck_include(struct deck_reader *r, uint32_t column, const char *name,
 	if (n == -ENOMEM) {
 		r->error = n;
 	} else if (absent(n)) {
-		deck_reader_note(r, DECK_ERROR, column,
-				 "SLI member %s%s%s is neither in the deck's "
-				 "folder nor in an include folder",
-				 lib, *lib ? "/" : "", name);
+		/* between the steps it would hold JCL, which may well have
+		 * stayed on z/VSE */
+		deck_reader_note(
+			r, r->part == PART_JCL ? DECK_WARNING : DECK_ERROR,
+			column,
+			"SLI member %s%s%s is neither in the deck's "
+			"folder nor in an include folder",
+			lib, *lib ? "/" : "", name);
 	} else if (n < 0) {
 		deck_reader_note(r, DECK_ERROR, column, "SLI member %.200s: %s",
 				 m.path, strerror(-n));

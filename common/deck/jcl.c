@@ -102,6 +102,27 @@ static void set_text(struct deck_reader *r, char *buf, size_t cap,
 	memcpy(buf, f->value, len + 1);
 }
 
+/* Names are printed again, and used as names of other things. */
+static void set_name(struct deck_reader *r, char *buf, const char *name,
+		     uint32_t column, const char *what)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)name[i];
+
+		if (c > 127 || (!isalnum(c) && !strchr("@#$-_.", c)))
+			len = 0;
+	}
+	if (len >= 1 && len <= DECK_JOB_MAX)
+		memcpy(buf, name, len + 1);
+	else
+		deck_reader_note(r, DECK_WARNING, column,
+				 "%s: expected 1 to %d letters, digits or "
+				 "@#$-_.; not used",
+				 what, DECK_JOB_MAX);
+}
+
 static void option(struct deck_reader *r, const char *record, const char *p)
 {
 	struct deck_settings *s = &r->deck->settings;
@@ -182,9 +203,9 @@ static void id(struct deck_reader *r, const char *record, const char *p)
 
 	while (next_field(&p, record, &f)) {
 		if (strcmp(f.name, "USER") == 0) {
-			set_text(r, s->user, sizeof(s->user), &f, "ID USER");
+			set_name(r, s->user, f.value, f.column, "ID USER");
 			s->user_file = r->file;
-			s->user_line = r->line;
+			s->user_line = s->user[0] ? r->line : 0;
 		}
 		explicit_bzero(&f, sizeof(f));
 	}
@@ -202,8 +223,7 @@ static bool wanted(const struct deck_options *opt, const char *program)
 	return false;
 }
 
-/* "A", "A or B", "A, B or C" */
-static const char *list(const char *const *words, char *buf, size_t cap)
+const char *deck_word_list(const char *const *words, char *buf, size_t cap)
 {
 	buf[0] = '\0';
 	for (size_t i = 0; words[i]; i++) {
@@ -226,10 +246,10 @@ static void our_step(struct deck_reader *r, const char *record, const char *p,
 	struct field f;
 
 	if (!wanted(r->opt, program->name)) {
-		deck_reader_note(r, DECK_ERROR, program->column,
-				 "// EXEC %s: expected a step of %s",
-				 program->name,
-				 list(r->opt->programs, text, sizeof(text)));
+		deck_reader_note(
+			r, DECK_ERROR, program->column,
+			"// EXEC %s: expected a step of %s", program->name,
+			deck_word_list(r->opt->programs, text, sizeof(text)));
 		/* said once; its data would only cause more errors */
 		memcpy(s->program, program->name, sizeof(s->program));
 		r->part = PART_DONE;
@@ -287,7 +307,7 @@ static void job(struct deck_reader *r, const char *record, const char *p)
 	struct field f;
 
 	if (next_field(&p, record, &f) && !r->power_job)
-		memcpy(s->job, f.name, sizeof(s->job));
+		set_name(r, s->job, f.name, f.column, "JOB");
 }
 
 static void conditional(struct deck_reader *r, const char *record,
@@ -402,7 +422,7 @@ static void power_field(struct deck_reader *r, const struct field *f,
 	bool is_sli = strcmp(r->power_op, "SLI") == 0;
 
 	if (job && strcmp(f->name, "JNM") == 0) {
-		set_text(r, s->job, sizeof(s->job), f, "JOB JNM");
+		set_name(r, s->job, f->value, f->column, "JOB JNM");
 		r->power_job = true;
 	} else if (lst && strcmp(f->name, "CLASS") == 0) {
 		snprintf(s->lst_class, sizeof(s->lst_class), "%c", f->value[0]);

@@ -357,6 +357,8 @@ void deck_reader_text(struct deck_reader *r, const char *name, const char *text,
 /* A job of which nothing was read, or not to its end. */
 static void check_end(struct deck_reader *r)
 {
+	char text[200];
+
 	switch (r->part) {
 	case PART_DATA:
 		deck_reader_note(r, DECK_WARNING, 1,
@@ -365,9 +367,11 @@ static void check_end(struct deck_reader *r)
 		break;
 	case PART_JCL:
 	case PART_SKIP:
-		deck_reader_note(r, DECK_ERROR, 1,
-				 "the job has no step // EXEC BSTTxxxx%s",
-				 r->opt->programs ? " of this program" : "");
+		deck_reader_note(
+			r, DECK_ERROR, 1, "the job has no step // EXEC %s",
+			r->opt->programs ? deck_word_list(r->opt->programs,
+							  text, sizeof(text))
+					 : "BSTTxxxx");
 		break;
 	case PART_START:
 	case PART_BARE:

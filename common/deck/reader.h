@@ -63,6 +63,9 @@ void deck_reader_text(struct deck_reader *r, const char *name, const char *text,
 /* The name as one string that lives as long as the deck; NULL: no memory. */
 const char *deck_intern(struct deck *d, const char *name);
 
+/* "A", "A or B", "A, B or C" from a NULL-terminated list into `buf`, which
+ * is returned. */
+const char *deck_word_list(const char *const *words, char *buf, size_t cap);
 /* `record` begins with //. */
 void deck_jcl_statement(struct deck_reader *r, const char *record);
 /* `record` begins with "* $$". */

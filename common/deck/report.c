@@ -78,6 +78,50 @@ void deck_note(struct deck_report *r, enum deck_severity severity,
 	r->n_notes++;
 }
 
+/* Files in the order in which they were first complained about. */
+static uint32_t rank(const struct deck_report *r, const char *file,
+		     const char *first)
+{
+	uint32_t i = 0;
+
+	if (strcmp(file, first) == 0)
+		return 0;
+	while (strcmp(r->notes[i].file, file) != 0)
+		i++;
+	return i + 1;
+}
+
+static bool before(const struct deck_note *a, uint32_t rank_a,
+		   const struct deck_note *b, uint32_t rank_b)
+{
+	if (rank_a != rank_b)
+		return rank_a < rank_b;
+	if (a->line != b->line)
+		return a->line < b->line;
+	return a->column < b->column;
+}
+
+void deck_report_sort(struct deck_report *r, const char *first)
+{
+	uint32_t ranks[DECK_NOTES_MAX];
+
+	for (uint32_t i = 0; i < r->n_notes; i++)
+		ranks[i] = rank(r, r->notes[i].file, first);
+	/* insertion sort: few notes, nearly sorted, and it is stable */
+	for (uint32_t i = 1; i < r->n_notes; i++) {
+		struct deck_note n = r->notes[i];
+		uint32_t n_rank = ranks[i], k = i;
+
+		for (; k && before(&n, n_rank, &r->notes[k - 1], ranks[k - 1]);
+		     k--) {
+			r->notes[k] = r->notes[k - 1];
+			ranks[k] = ranks[k - 1];
+		}
+		r->notes[k] = n;
+		ranks[k] = n_rank;
+	}
+}
+
 const char *deck_severity_name(enum deck_severity s)
 {
 	switch (s) {
