@@ -22,6 +22,8 @@ static bool take_token(struct ip_stack *ips, mono_t now)
 	uint64_t ns = now.ns - b->filled.ns, rate = ips->tune.icmp_errors_per_s;
 	uint64_t full = 1000 * BURST, gain;
 
+	if (!rate)
+		return false;
 	/* a minute fills any bucket, and the product stays small */
 	gain = MIN(ns, 60000000000u) * rate / 1000000;
 	if (gain) {
@@ -47,25 +49,47 @@ static bool is_error_type(uint8_t family, uint8_t type)
 	       type == ICMP4_PARAM_PROBLEM;
 }
 
+/* Is the packet an ICMP error itself, behind whatever extension headers? An
+ * unfinished chain counts as one: better silent than in a loop. */
+static bool is_error(const struct ip_in *in)
+{
+	struct pkt *p = in->p;
+	const uint8_t *at = pkt_data(p);
+	uint32_t len = p->len;
+	uint8_t proto = in->proto;
+
+	while (in->src.family == IP_V6 &&
+	       (proto == IPV6_NH_HOPOPTS || proto == IPV6_NH_ROUTING ||
+		proto == IPV6_NH_DSTOPTS || proto == IPV6_NH_FRAGMENT)) {
+		int ext = proto == IPV6_NH_FRAGMENT ? IPV6_FRAG_LEN
+						    : ipv6_ext_len(at, len);
+
+		if (ext < 0 || (uint32_t)ext > len)
+			return true;
+		proto = at[0];
+		at += ext;
+		len -= (uint32_t)ext;
+	}
+	if (proto != IP_PROTO_ICMP && proto != IP_PROTO_ICMPV6)
+		return false;
+	return len == 0 || is_error_type(in->src.family, at[0]);
+}
+
 /* [RFC1122 3.2.2] [RFC4443 2.4 e] what must never be answered by an error.
  * Non-first fragments never get here: reassembly stands before. */
 static bool may_answer(const struct ip_stack *ips, const struct ip_in *in,
 		       uint8_t type, uint8_t code)
 {
-	const struct pkt *p = in->p;
 	bool to_group_ok = in->src.family == IP_V6 &&
 			   type == ICMP6_PARAM_PROBLEM &&
 			   code == ICMP6_PARAM_OPTION;
 
-	if ((in->multicast || p->l2_multicast) && !to_group_ok)
+	if ((in->multicast || in->p->l2_multicast) && !to_group_ok)
 		return false;
 	if (ip_is_any(&in->src) || ip_is_multicast(&in->src) ||
 	    ip_is_local_broadcast(ips, NULL, &in->src))
 		return false;
-	if (in->proto == IP_PROTO_ICMP || in->proto == IP_PROTO_ICMPV6)
-		return p->len > 0 &&
-		       !is_error_type(in->src.family, p->buf[p->off]);
-	return true;
+	return !is_error(in);
 }
 
 static bool error_path(struct ip_stack *ips, const struct ip_in *in,

@@ -118,9 +118,8 @@ static enum ip_drop check_udp(const struct ip_in *in)
 	pkt_trim(p, p->len - len);
 	if (h[6] == 0 && h[7] == 0) {
 		/* [RFC8200 8.1] no checksum is no datagram */
-		if (in->src.family == IP_V6 && p->csum != PKT_CSUM_OK)
-			return IP_DROP_BAD_CSUM;
-		return IP_DROP_NONE;
+		return in->src.family == IP_V6 ? IP_DROP_BAD_CSUM
+					       : IP_DROP_NONE;
 	}
 	return csum_ok(in) ? IP_DROP_NONE : IP_DROP_BAD_CSUM;
 }

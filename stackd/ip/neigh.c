@@ -476,9 +476,7 @@ static void neigh_info(const struct ip_neigh *n, struct ip_neigh_info *ret)
 	memcpy(ret->mac, n->mac, ETHER_MAC_LEN);
 }
 
-/* The iterator counts entries: interface in the high half, place in the
- * list in the low one would not fit every cache, so the place counts on
- * over all interfaces. */
+/* The iterator counts entries over all interfaces. */
 bool ip_iter_neigh(const struct ip_stack *ips, uint32_t *it,
 		   struct ip_neigh_info *ret)
 {

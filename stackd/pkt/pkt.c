@@ -129,26 +129,21 @@ struct pkt *pkt_shrink(struct pkt_pool *pool, struct pkt *p)
 
 void frame_finish_csum(struct frame *f)
 {
-	uint16_t at = f->csum_start + f->csum_offset;
+	struct iovec all[FRAME_IOV_MAX + 1];
+	uint8_t *l4 = f->hdr + f->csum_start;
 	uint16_t sum;
-	uint64_t acc;
 
 	if (!f->needs_csum)
 		return;
 	/* The field holds the folded pseudo-header sum; summing the segment
 	 * with it in place adds it in. */
-	if ((f->hdr_len - f->csum_start) & 1) {
-		/* odd header: never built by our engines */
-		return;
-	}
-	acc = csum_add(0, f->hdr + f->csum_start,
-		       (size_t)(f->hdr_len - f->csum_start));
-	acc = csum_add_iov(acc, f->iov, f->n_iov);
-	sum = csum_finish(acc);
+	all[0] = (struct iovec){l4, (size_t)(f->hdr_len - f->csum_start)};
+	memcpy(&all[1], f->iov, (size_t)f->n_iov * sizeof(all[0]));
+	sum = csum_finish(csum_add_iov(0, all, f->n_iov + 1));
 	if (sum == 0 && f->csum_offset == 6) /* UDP: RFC 768, zero means none */
 		sum = 0xffff;
-	f->hdr[at] = (uint8_t)(sum >> 8);
-	f->hdr[at + 1] = (uint8_t)sum;
+	l4[f->csum_offset] = (uint8_t)(sum >> 8);
+	l4[f->csum_offset + 1] = (uint8_t)sum;
 	f->needs_csum = false;
 }
 
