@@ -460,6 +460,45 @@ int display_dns(const struct display *d)
  * --------------------------------------------------------------------------------
  */
 
+static void port_row(struct table *t, const struct display *d,
+		     const struct sock_info *s, bool listens)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	table_u64(t, s->local.port);
+	table_str(t, s->type == SOCK_TCP ? "TCP" : "UDP");
+	table_str(t, ip_is_any(&s->local.addr)
+			     ? "*"
+			     : ip_format(&s->local.addr, addr));
+	table_str(t, listens && stack_port_suspended(d->stack, s->local.port)
+			     ? "SUSPENDED"
+			     : s->state);
+	table_u64(t, s->recv_queue);
+	if (listens)
+		table_u64(t, s->send_queue);
+	else
+		table_none(t);
+	table_u64(t, (uint64_t)s->owner.pid);
+	table_u64(t, s->owner.uid);
+}
+
+/* A port may be suspended before anybody listens. */
+static void suspended_rows(struct table *t, const struct display *d,
+			   const uint8_t *shown)
+{
+	for (uint32_t port = 1; port <= UINT16_MAX; port++) {
+		if (!stack_port_suspended(d->stack, (uint16_t)port) ||
+		    (shown[port / 8] & 1u << port % 8))
+			continue;
+		table_u64(t, port);
+		table_str(t, "TCP");
+		table_str(t, "*");
+		table_str(t, "SUSPENDED");
+		for (int i = 0; i < 4; i++)
+			table_none(t);
+	}
+}
+
 int display_ports(const struct display *d)
 {
 	static const struct table_col cols[] = {
@@ -473,7 +512,7 @@ int display_ports(const struct display *d)
 		{"uid", "UID", TABLE_RIGHT, 0},
 	};
 	struct table *t = table_new(cols, ARRAY_SIZE(cols), d->json);
-	char addr[ADDR_TEXT_MAX];
+	uint8_t shown[65536 / 8] = {0};
 	struct sock_info s;
 	uint64_t it = 0;
 
@@ -485,22 +524,12 @@ int display_ports(const struct display *d)
 
 		if (!listens && (s.type != SOCK_UDP || !s.local.port))
 			continue;
-		table_u64(t, s.local.port);
-		table_str(t, s.type == SOCK_TCP ? "TCP" : "UDP");
-		table_str(t, ip_is_any(&s.local.addr)
-				     ? "*"
-				     : ip_format(&s.local.addr, addr));
-		table_str(t, stack_port_suspended(d->stack, s.local.port)
-				     ? "SUSPENDED"
-				     : s.state);
-		table_u64(t, s.recv_queue);
 		if (listens)
-			table_u64(t, s.send_queue);
-		else
-			table_none(t);
-		table_u64(t, (uint64_t)s.owner.pid);
-		table_u64(t, s.owner.uid);
+			shown[s.local.port / 8] |=
+				(uint8_t)(1u << s.local.port % 8);
+		port_row(t, d, &s, listens);
 	}
+	suspended_rows(t, d, shown);
 	return finish(d, t);
 }
 

@@ -150,6 +150,8 @@ void trace_start(struct stackd *sd, struct console_cmd *cmd, int n)
 		 console_words(cmd)->w[n]);
 	r = ev_timer_new(daemon_loop(sd->daemon), on_timer, sd,
 			 &sd->trace_timer);
+	if (r == 0 && ftruncate(fd, 0) < 0)
+		r = -errno;
 	if (r == 0)
 		r = osa_trace_start(fd, sd->ports, sd->n_ports, &f, &sd->trace);
 	if (r < 0) {

@@ -230,7 +230,8 @@ static int read_answer(struct ctl *c)
 	}
 }
 
-/* The file that the command writes, opened with the caller's rights. */
+/* The file that the command writes, opened with the caller's rights. What is
+ * in it stays until the daemon has accepted the command. */
 static int open_file(const struct ctl *c, const char *path, int *ret)
 {
 	int fd;
@@ -238,7 +239,7 @@ static int open_file(const struct ctl *c, const char *path, int *ret)
 	if (strcmp(path, "-") == 0)
 		fd = dup(STDOUT_FILENO);
 	else
-		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		fprintf(stderr, "%s: %s: %s\n", c->spec->name, path,
 			strerror(errno));

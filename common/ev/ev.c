@@ -68,7 +68,7 @@ void ev_loop_stop(struct ev_loop *l)
 
 void ev_loop_turn(struct ev_loop *l)
 {
-	event_base_loop(l->base, EVLOOP_NONBLOCK);
+	event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
 static void io_fired(evutil_socket_t fd, short what, void *arg)
