@@ -44,7 +44,7 @@ static void cmd_couple(struct stackd_deck_builder *b, struct deck_args *a)
 
 static void cmd_interval(struct stackd_deck_builder *b, struct deck_args *a)
 {
-	deck_args_u32(a, "seconds", 0, INTERVAL_MAX_S, &b->d->interval_s);
+	deck_args_u32(a, "seconds", 1, INTERVAL_MAX_S, &b->d->interval_s);
 	deck_args_end(a);
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define IFNAME_BYTES "-_."
+#define IFNAME_BYTES "-_.@#$"
 #define QUEUES_MAX 16
 #define TXQUEUELEN_MAX 1000000
 #define VLAN_MAX 4094

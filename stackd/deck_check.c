@@ -61,20 +61,22 @@ static bool on_host(const struct deck_device *v)
 	return v->medium == MEDIUM_TUN || v->medium == MEDIUM_TAP;
 }
 
-/* Words that act on an interface of the host need one. */
+/* Words that act on an interface of the host need one; an inherited
+ * descriptor may have one, but it is made already. */
 static void check_host_words(struct stackd_deck_builder *b,
 			     const struct deck_device *v,
 			     const struct deck_command *at)
 {
-	const char *word = v->ifname[0]     ? "IFNAME"
-			   : v->n_host_addr ? "HOSTADDR"
-			   : v->bridge[0]   ? "BRIDGE"
-			   : v->host_routes ? "HOSTROUTES"
-			   : v->isolate     ? "ISOLATE"
-			   : v->queues != 1 ? "QUEUES"
-			   : v->offload     ? "OFFLOAD ON"
-					    : NULL;
+	const char *word = v->ifname[0]    ? "IFNAME"
+			   : v->queues > 1 ? "QUEUES"
+					   : NULL;
 
+	if (!word && v->medium == MEDIUM_SEQPACKET)
+		word = v->n_host_addr   ? "HOSTADDR"
+		       : v->bridge[0]   ? "BRIDGE"
+		       : v->host_routes ? "HOSTROUTES"
+		       : v->isolate     ? "ISOLATE"
+					: NULL;
 	if (word)
 		note(b, DECK_ERROR, at,
 		     "ADAPTER %s %s: expected MEDIUM TUN or TAP, not %s",
@@ -97,12 +99,12 @@ static void check_ethernet_words(struct stackd_deck_builder *b,
 		     "Ethernet",
 		     v->name);
 	if (v->vlan && (v->medium == MEDIUM_TUN ||
-			(v->medium != MEDIUM_TAP && !v->layer2)))
+			(v->medium == MEDIUM_SEQPACKET && !v->layer2)))
 		note(b, DECK_ERROR, at,
 		     "ADAPTER %s VLAN: expected MEDIUM TAP or LAYER2, only "
 		     "Ethernet has tags",
 		     v->name);
-	if (v->isolate && !v->bridge[0] && on_host(v))
+	if (v->isolate && !v->bridge[0] && v->medium != MEDIUM_SEQPACKET)
 		note(b, DECK_ERROR, at,
 		     "ADAPTER %s ISOLATE: expected a BRIDGE too", v->name);
 }
