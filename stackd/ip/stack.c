@@ -108,27 +108,27 @@ struct ip_stack *ip_stack_new(const struct ip_env *env,
 	return ips;
 }
 
-static void free_ifaces(struct ip_stack *ips)
+static void empty_iface(struct ip_iface *ifc)
 {
-	for (uint32_t i = 1; i <= ips->n_iface; i++) {
-		struct ip_iface *ifc = ips->iface[i];
-
-		while (!list_empty(&ifc->groups))
-			ip_group_free(container_of(ifc->groups.next,
-						   struct ip_group, node));
-		ip_neighs_free(ifc);
-		free(ifc);
-	}
+	while (!list_empty(&ifc->groups))
+		ip_group_free(container_of(ifc->groups.next, struct ip_group,
+					   node));
+	ip_neighs_free(ifc);
 }
 
 void ip_stack_free(struct ip_stack *ips)
 {
 	if (!ips)
 		return;
+	/* First what takes its timers off the heap, which still points into
+	 * everything else. */
+	ip_reasm_free_all(ips);
+	for (uint32_t i = 1; i <= ips->n_iface; i++)
+		empty_iface(ips->iface[i]);
 	for (uint32_t i = 0; i < ips->n_addr; i++)
 		free(ips->addr[i]);
-	free_ifaces(ips);
-	ip_reasm_free_all(ips);
+	for (uint32_t i = 1; i <= ips->n_iface; i++)
+		free(ips->iface[i]);
 	pkt_free_chain(ips->env.pool, ips->out_head);
 	pkt_free(ips->env.pool, ips->out_sent);
 	free(ips->route);
