@@ -62,7 +62,10 @@ static int open_port(struct stackd *sd, const struct deck_device *dev)
 	}
 	r = osa_open(dev, mtu ? mtu : 1500, addrs, n, &p, err, sizeof err);
 	if (r < 0) {
-		log_msg(MSG_CPLT101E, dev->name, err);
+		const char *cause = strstr(err, ": ");
+
+		/* the sentence begins with the device, as the message does */
+		log_msg(MSG_CPLT101E, dev->name, cause ? cause + 2 : err);
 		return r;
 	}
 	sd->ports[sd->n_ports++] = p;
