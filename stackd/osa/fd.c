@@ -27,7 +27,8 @@ static bool is_tun(int fd)
 
 /*
  * What the descriptor is decides the medium. It is numbered as systemd's
- * LISTEN_FDS are, from 3 on, and it stays the caller's when this fails.
+ * LISTEN_FDS are, from 3 on, and it stays the caller's when it is refused
+ * here.
  */
 int fd_open(struct osa_port *p, const struct deck_device *dev, char *err,
 	    size_t err_len)

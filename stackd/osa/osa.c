@@ -1,8 +1,10 @@
 #include "osa/osa.h"
 
 #include "osa/host.h"
+#include "osa/l3port.h"
 #include "osa/port.h"
 #include "osa/trace.h"
+#include "wire/ether.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 int port_fail(const struct deck_device *dev, char *err, size_t err_len, int r,
@@ -92,6 +95,8 @@ static int open_medium(struct osa_port *p, const struct deck_device *dev,
 
 static void port_free(struct osa_port *p)
 {
+	l3port_free(p->l3);
+	oat_clear(&p->oat);
 	free(p->spare);
 	free(p);
 }
@@ -121,11 +126,46 @@ static bool wants_host(const struct osa_port *p, const struct deck_device *dev)
 	       dev->host_routes || dev->bridge[0];
 }
 
+/* A locally administered unicast address when the deck gives none. */
+static int choose_mac(struct osa_port *p)
+{
+	uint8_t *mac = p->info.mac;
+
+	if (!p->eth || !ether_is_zero(mac))
+		return 0;
+	if (getrandom(mac, 6, 0) != 6)
+		return -EIO;
+	mac[0] = (uint8_t)((mac[0] & 0xfc) | 2);
+	return 0;
+}
+
+/* Layer 3 mode: register the addresses, and on Ethernet speak for them. */
+static int open_layer3(struct osa_port *p, const struct deck_device *dev,
+		       const struct ip_prefix *addrs, uint32_t n, char *err,
+		       size_t err_len)
+{
+	char text[ADDR_TEXT_MAX];
+	int r = p->eth ? l3port_new(p, dev, &p->l3) : 0;
+
+	if (r < 0)
+		return port_fail(dev, err, err_len, r, "out of memory");
+	for (uint32_t i = 0; i < n; i++) {
+		r = osa_setip(p, &addrs[i]);
+		if (r < 0)
+			return port_fail(dev, err, err_len, r, "SETIP %s: %s",
+					 ip_format(&addrs[i].addr, text),
+					 strerror(-r));
+	}
+	return 0;
+}
+
 /* What comes after the medium is open. */
 static int open_rest(struct osa_port *p, const struct deck_device *dev,
 		     uint32_t mtu, const struct ip_prefix *stack_addrs,
 		     uint32_t n_stack_addrs, char *err, size_t err_len)
 {
+	int r;
+
 	if (p->info.layer2 && !p->eth)
 		return port_fail(dev, err, err_len, -EINVAL,
 				 "LAYER2 needs a medium with Ethernet frames, "
@@ -133,10 +173,16 @@ static int open_rest(struct osa_port *p, const struct deck_device *dev,
 				 p->info.ifname);
 	p->info.medium = p->medium->name;
 	p->info.offload = p->tso;
-	if (!wants_host(p, dev))
-		return 0;
-	return host_setup(dev, p->info.ifname, p->vanishes, mtu, stack_addrs,
-			  n_stack_addrs, &p->host, err, err_len);
+	r = choose_mac(p);
+	if (r < 0)
+		return port_fail(dev, err, err_len, r, "no random numbers");
+	if (wants_host(p, dev))
+		r = host_setup(dev, p->info.ifname, p->vanishes, mtu,
+			       stack_addrs, n_stack_addrs, &p->host, err,
+			       err_len);
+	if (r < 0 || p->info.layer2)
+		return r;
+	return open_layer3(p, dev, stack_addrs, n_stack_addrs, err, err_len);
 }
 
 int osa_open(const struct deck_device *dev, uint32_t mtu,
@@ -208,4 +254,50 @@ const char *osa_ifname(const struct osa_port *p)
 void osa_get_info(const struct osa_port *p, struct osa_info *ret)
 {
 	*ret = p->info;
+}
+
+int osa_setip(struct osa_port *p, const struct ip_prefix *addr)
+{
+	int r = oat_add(&p->oat, addr);
+
+	if (r == 0 && p->l3)
+		l3port_announce(p->l3, &addr->addr);
+	return r;
+}
+
+int osa_delip(struct osa_port *p, const struct ip_addr *addr)
+{
+	return oat_del(&p->oat, addr);
+}
+
+bool osa_iter_oat(const struct osa_port *p, uint32_t *it,
+		  struct osa_oat_entry *ret)
+{
+	if (*it >= p->oat.n)
+		return false;
+	*ret = p->oat.e[(*it)++].pub;
+	return true;
+}
+
+bool osa_conflict(struct osa_port *p, struct ip_addr *ret_addr,
+		  uint8_t ret_mac[6])
+{
+	for (uint32_t i = 0; i < p->oat.n; i++) {
+		struct oat_entry *e = &p->oat.e[i];
+
+		if (!e->news)
+			continue;
+		e->news = false;
+		*ret_addr = e->pub.addr.addr;
+		memcpy(ret_mac, e->pub.conflict_mac, 6);
+		return true;
+	}
+	return false;
+}
+
+int osa_set_routes(struct osa_port *p, const struct osa_route *r, uint32_t n)
+{
+	if (n > OSA_ROUTES_MAX)
+		return -ENOSPC;
+	return p->l3 ? l3port_set_routes(p->l3, r, n) : 0;
 }

@@ -76,6 +76,55 @@ struct osa_info {
 };
 void osa_get_info(const struct osa_port *p, struct osa_info *ret);
 
+/* ---- layer 3 ports: the OSA address table ---------------------------------- */
+
+#define OSA_ADDRS_MAX 256u
+#define OSA_ROUTES_MAX 1024u
+
+struct osa_oat_entry {
+	struct ip_prefix addr; /* keeps its host bits */
+	uint64_t conflicts;    /* claims by somebody else on the link */
+	uint8_t conflict_mac[6]; /* who did last */
+};
+
+/*
+ * SETIP: the adapter answers ARP and ND for the address from now on if its
+ * medium is Ethernet, after asking whether somebody has it and telling
+ * everybody. The addresses given to osa_open() are registered already.
+ * 0, -EEXIST (registered), -EINVAL (not unicast), -ENOSPC, -ENOMEM.
+ */
+int osa_setip(struct osa_port *p, const struct ip_prefix *addr) MUST_USE;
+/* 0 or -ENOENT. */
+int osa_delip(struct osa_port *p, const struct ip_addr *addr) MUST_USE;
+/* Iterate with *it = 0; false = no more. */
+bool osa_iter_oat(const struct osa_port *p, uint32_t *it,
+		  struct osa_oat_entry *ret);
+/* An address conflict not told before (RFC 5227 2.4, RFC 4862 5.4.4): which
+ * address, who claims it. False = none. */
+bool osa_conflict(struct osa_port *p, struct ip_addr *ret_addr,
+		  uint8_t ret_mac[6]);
+
+struct osa_route {
+	struct ip_prefix dst;
+	struct ip_addr gateway; /* family IP_NONE: on link */
+};
+
+/*
+ * A layer 3 frame does not say its next hop, so on Ethernet the adapter
+ * looks it up: networks of the registered addresses, then these routes
+ * (longest prefix; replaces the earlier list), then the deck's host address,
+ * then the host's end of an unbridged TAP. No effect on other ports.
+ * 0, -ENOSPC (OSA_ROUTES_MAX), -ENOMEM.
+ */
+int osa_set_routes(struct osa_port *p, const struct osa_route *r,
+		   uint32_t n) MUST_USE;
+
+/* ---- privileges ------------------------------------------------------------ */
+
+/* System calls that this room makes after osa_open(), for the seccomp
+ * filter; *n tells how many. */
+const int *osa_syscalls(size_t *n);
+
 /* ---- packet trace (OSAENTA): pcapng, readable while it grows -------------- */
 
 struct osa_trace_filter { /* all given parts must match */

@@ -9,7 +9,7 @@
 #ifndef COUPLET_OSA_PORT_H
 #define COUPLET_OSA_PORT_H
 
-#include "osa/osa.h"
+#include "osa/oat.h"
 
 #define OSA_QUEUES_MAX 16
 #define VNET_LEN 10u /* struct virtio_net_hdr without num_buffers */
@@ -47,8 +47,7 @@ struct osa_port {
 	struct osa_host *host; /* what to undo, or NULL */
 	struct osa_trace *trace;
 	uint32_t trace_if;
-	struct ip_addr *oat; /* SETIP: OSA_ADDRS_MAX registered addresses */
-	uint32_t n_oat;
+	struct oat oat;
 };
 
 /* Sends one frame as it is laid out for the medium (Ethernet header there

@@ -1,3 +1,4 @@
+#include "osa/l3port.h"
 #include "osa/trace.h"
 #include "osa/vnet.h"
 
@@ -57,7 +58,7 @@ static bool digest(struct osa_port *p, struct pkt *k, size_t len)
 		trace_pkt(p, k);
 	if (p->eth)
 		k->l2_multicast = pkt_data(k)[0] & 1;
-	return true;
+	return !p->l3 || l3port_input(p->l3, k);
 }
 
 /* A small buffer with the live bytes and facts of `k`, or NULL. */

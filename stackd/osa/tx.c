@@ -1,3 +1,4 @@
+#include "osa/l3port.h"
 #include "osa/port.h"
 #include "osa/seg.h"
 #include "osa/trace.h"
@@ -81,5 +82,6 @@ int port_send(struct osa_port *p, const struct frame *f)
 
 int osa_write(struct osa_port *p, const struct frame *f)
 {
-	return port_send(p, f);
+	return UNLIKELY(p->l3 != NULL) ? l3port_output(p->l3, f)
+				       : port_send(p, f);
 }

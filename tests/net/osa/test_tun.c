@@ -1,5 +1,5 @@
 /* Packets between the host's kernel and a TUN or TAP port. */
-#include "minitcp.h"
+#include "bulk.h"
 #include "netns.h"
 
 #include "wire/checksum.h"
@@ -108,169 +108,44 @@ static void test_tun_ping_is_answered(void **state)
 	close_port(p);
 }
 
-#define PORT 4711
-#define BULK (8u << 20)
-
-/* Byte `at` of the test stream. */
-static uint8_t pattern(uint64_t at)
-{
-	return (uint8_t)(at * 131 + (at >> 11));
-}
-
-struct check {
-	uint64_t at, wrong;
-};
-
-static void check_pattern(void *arg, const uint8_t *data, uint32_t len)
-{
-	struct check *c = arg;
-
-	for (uint32_t i = 0; i < len; i++)
-		c->wrong += data[i] != pattern(c->at++);
-}
-
-/* The kernel's end in a child: connects to PORT; sends or checks BULK
- * bytes. Exit status 0 when all was well. */
-static _Noreturn void kernel_end(const char *host, bool send)
-{
-	struct ip_port to = {.port = PORT};
-	struct sockaddr_storage ss;
-	socklen_t len;
-	struct check c = {0};
-	uint8_t buf[65536];
-	int fd;
-
-	if (ip_parse(host, &to.addr) < 0)
-		_exit(2);
-	len = ip_port_to_sockaddr(&to, &ss);
-	fd = socket(ss.ss_family, SOCK_STREAM, 0);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
-	if (connect(fd, (struct sockaddr *)&ss, len) < 0)
-		_exit(3);
-	while (c.at < BULK) {
-		ssize_t n;
-
-		for (size_t i = 0; send && i < sizeof(buf); i++)
-			buf[i] = pattern(c.at + i);
-		n = send ? write(fd, buf, sizeof(buf))
-			 : read(fd, buf, sizeof(buf));
-		if (n <= 0)
-			_exit(4);
-		if (send)
-			c.at += (uint64_t)n;
-		else
-			check_pattern(&c, buf, (uint32_t)n);
-	}
-	_exit(c.wrong ? 5 : 0);
-}
-
-static pid_t start_kernel_end(const char *host, bool send)
-{
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		(void)alarm(30);
-		kernel_end(host, send);
-	}
-	return pid;
-}
-
-static void join(pid_t pid)
-{
-	int status = -1;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-/* The kernel sends BULK bytes; large frames arrive as such. */
-static void bulk_in(struct deck_device dev, const char *host, bool gso)
+static void in(struct deck_device dev, const char *host, bool gso)
 {
 	struct osa_port *p = open_port(dev);
-	struct check c = {0};
-	struct osa_info info;
-	struct minitcp m;
-	pid_t pid;
 
-	minitcp_init(&m, p, &pool, host, PORT);
-	m.sink = check_pattern;
-	m.sink_arg = &c;
-	pid = start_kernel_end(host, true);
-	for (int i = 0; i < 100000 && m.rx_bytes < BULK && !m.got_rst; i++) {
-		assert_true(minitcp_poll(&m, 1000) >= 0);
-		minitcp_ack(&m);
-	}
-	assert_int_equal(c.at, BULK);
-	assert_int_equal(c.wrong, 0);
-	assert_int_equal(m.rx_bad_csum, 0);
-	join(pid);
-	osa_get_info(p, &info);
-	if (gso) {
-		assert_true(m.rx_gso_max >= 16);
-		assert_true(info.rx_gso > 0);
-	} else {
-		assert_int_equal(m.rx_gso_max, 1);
-		assert_int_equal(info.rx_gso, 0);
-	}
+	bulk_in(p, &pool, host, false, gso);
 	close_port(p);
 }
 
-/* The stack's side sends BULK bytes in frames of 64 KiB. */
-static void bulk_out(struct deck_device dev, const char *host)
+static void out(struct deck_device dev, const char *host)
 {
 	struct osa_port *p = open_port(dev);
-	uint8_t *data = malloc(BULK);
-	struct osa_info info;
-	struct minitcp m;
-	pid_t pid;
 
-	assert_non_null(data);
-	for (uint32_t i = 0; i < BULK; i++)
-		data[i] = pattern(i);
-	minitcp_init(&m, p, &pool, host, PORT);
-	pid = start_kernel_end(host, false);
-	for (int i = 0; i < 100000 && m.tx_bytes < BULK && !m.got_rst; i++) {
-		uint32_t left = BULK - (uint32_t)m.tx_bytes;
-
-		if (!m.established ||
-		    minitcp_send(&m, data + m.tx_bytes, left) == 0)
-			assert_true(minitcp_poll(&m, 1000) >= 0);
-		else
-			assert_true(minitcp_drain(&m) >= 0);
-	}
-	assert_int_equal(m.tx_bytes, BULK);
-	join(pid);
-	osa_get_info(p, &info);
-	assert_true(info.tx_gso >= BULK / OSA_GSO_MAX);
-	assert_int_equal(info.tx_drops, 0);
-	assert_true(info.tx_bytes > BULK);
-	free(data);
+	bulk_out(p, &pool, host, false);
 	close_port(p);
 }
 
 static void test_tun_gso_in(void **state)
 {
 	(void)state;
-	bulk_in(netns_device(MEDIUM_TUN), "10.9.0.2", true);
+	in(netns_device(MEDIUM_TUN), "10.9.0.2", true);
 }
 
 static void test_tun_gso_in_v6(void **state)
 {
 	(void)state;
-	bulk_in(netns_device(MEDIUM_TUN), "fd09::2", true);
+	in(netns_device(MEDIUM_TUN), "fd09::2", true);
 }
 
 static void test_tun_gso_out(void **state)
 {
 	(void)state;
-	bulk_out(netns_device(MEDIUM_TUN), "10.9.0.2");
+	out(netns_device(MEDIUM_TUN), "10.9.0.2");
 }
 
 static void test_tun_gso_out_v6(void **state)
 {
 	(void)state;
-	bulk_out(netns_device(MEDIUM_TUN), "fd09::2");
+	out(netns_device(MEDIUM_TUN), "fd09::2");
 }
 
 /* Without offload the kernel gets plain segments with whole checksums, which
@@ -288,10 +163,59 @@ static void test_tun_plain_both_ways(void **state)
 	assert_int_equal(caps.gso_max, 0);
 	assert_false(caps.tx_csum);
 	close_port(p);
-	bulk_in(dev, "10.9.0.2", false);
-	bulk_in(dev, "fd09::2", false);
-	bulk_out(dev, "10.9.0.2");
-	bulk_out(dev, "fd09::2");
+	in(dev, "10.9.0.2", false);
+	in(dev, "fd09::2", false);
+	out(dev, "10.9.0.2");
+	out(dev, "fd09::2");
+}
+
+/* Layer 2: Ethernet frames pass untouched; the kernel is told our MAC. */
+static void test_tap_layer2(void **state)
+{
+	static const uint8_t mac[6] = {2, 0, 0, 0x0d, 0, 1};
+	struct deck_device dev = netns_device(MEDIUM_TAP);
+	struct osa_caps caps;
+	struct osa_info info;
+	struct osa_port *p;
+
+	(void)state;
+	dev.layer2 = true;
+	memcpy(dev.mac, mac, 6);
+	p = open_port(dev);
+	osa_get_caps(p, &caps);
+	osa_get_info(p, &info);
+	assert_true(caps.l2);
+	assert_string_equal(info.medium, "TAP");
+	assert_memory_equal(info.mac, mac, 6);
+	netns_ok("ip neigh add 10.9.0.2 lladdr 02:00:00:0d:00:01 dev osa0 && "
+		 "ip neigh add fd09::2 lladdr 02:00:00:0d:00:01 dev osa0");
+	bulk_in(p, &pool, "10.9.0.2", true, true);
+	bulk_in(p, &pool, "fd09::2", true, true);
+	bulk_out(p, &pool, "10.9.0.2", true);
+	bulk_out(p, &pool, "fd09::2", true);
+	close_port(p);
+}
+
+static bool is_arp(struct pkt *k)
+{
+	return memcmp(pkt_data(k) + 12, "\x08\x06", 2) == 0;
+}
+
+static void test_tap_layer2_sees_arp(void **state)
+{
+	struct deck_device dev = netns_device(MEDIUM_TAP);
+	struct osa_port *p;
+	struct pkt *k;
+
+	(void)state;
+	dev.layer2 = true;
+	p = open_port(dev);
+	netns_ok("ping -c 1 -W 0.01 10.9.0.2 >/dev/null 2>&1; test $? = 1");
+	k = netns_wait(p, &pool, is_arp);
+	assert_non_null(k);
+	assert_true(k->l2_multicast);
+	pkt_free(&pool, k);
+	close_port(p);
 }
 
 static bool any(struct pkt *k)
@@ -373,6 +297,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_tun_gso_out),
 	cmocka_unit_test(test_tun_gso_out_v6),
 	cmocka_unit_test(test_tun_plain_both_ways),
+	cmocka_unit_test(test_tap_layer2),
+	cmocka_unit_test(test_tap_layer2_sees_arp),
 	cmocka_unit_test(test_pool_exhausted),
 	cmocka_unit_test(test_interface_deleted),
 	cmocka_unit_test(test_max_and_more),
