@@ -145,6 +145,34 @@ static const char *addr_state_name(enum ip_addr_state s)
 	return "?";
 }
 
+/* Who brought an address: a router, the deck, or the stack by itself. */
+static const char *addr_origin(const struct display *d,
+			       const struct ip_addr_info *a)
+{
+	if (a->from_ra)
+		return "router";
+	for (uint32_t i = 0; i < d->deck->n_links; i++)
+		if (ip_eq(&d->deck->links[i].addr, &a->addr))
+			return "deck";
+	return "auto";
+}
+
+static const char *route_origin(const struct display *d,
+				const struct ip_route *r)
+{
+	if (r->from_ra)
+		return "router";
+	for (uint32_t i = 0; i < d->deck->n_routes; i++) {
+		const struct ip_route *x = &d->deck->routes[i].route;
+
+		if (x->dst.len == r->dst.len && x->metric == r->metric &&
+		    ip_eq(&x->dst.addr, &r->dst.addr) &&
+		    ip_eq(&x->gateway, &r->gateway))
+			return "deck";
+	}
+	return "address";
+}
+
 int display_addresses(const struct display *d)
 {
 	static const struct table_col cols[] = {
@@ -169,7 +197,7 @@ int display_addresses(const struct display *d)
 		table_str(t, ip_format(&a.addr, addr));
 		table_num(t, a.plen, "/%u", a.plen);
 		table_str(t, addr_state_name(a.state));
-		table_str(t, a.from_ra ? "router" : "deck");
+		table_str(t, addr_origin(d, &a));
 		lifetime(t, d, a.preferred_until);
 		lifetime(t, d, a.valid_until);
 	}
@@ -204,7 +232,7 @@ int display_routes(const struct display *d)
 			table_str(t, "on-link");
 		table_str(t, iface_name(d, r.ifindex, &space));
 		table_u64(t, r.metric);
-		table_str(t, r.from_ra ? "router" : "deck");
+		table_str(t, route_origin(d, &r));
 		lifetime(t, d, r.until);
 	}
 	return finish(d, t);

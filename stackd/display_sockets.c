@@ -46,7 +46,7 @@ static const struct table_col cols[] = {
 	{"rttvar_us", NULL, TABLE_RIGHT, 0},
 	{"ssthresh", NULL, TABLE_RIGHT, 0},
 	{"snd_wnd", NULL, TABLE_RIGHT, 0},
-	{"rcv_wnd", NULL, TABLE_RIGHT, 0},
+	{"rcv_space", NULL, TABLE_RIGHT, 0},
 	{"bytes_acked", NULL, TABLE_RIGHT, 0},
 	{"bytes_received", NULL, TABLE_RIGHT, 0},
 	{"segs_out", NULL, TABLE_RIGHT, 0},
