@@ -164,10 +164,43 @@ enum proto_op {
 	PROTO__LAST
 };
 
-/* Names of options in PROTO_SETOPT and PROTO_GETOPT. */
+/* Names of options in PROTO_SETOPT and PROTO_GETOPT; values as enum sock_opt
+ * and enum tcp_opt of the engine have them. */
 enum proto_opt {
-	PROTO_OPT_SOCK = 0,  /* + enum sock_opt of core/stack.h */
-	PROTO_OPT_TCP = 100, /* + enum tcp_opt of tcp/tcp.h */
+	OPT_REUSEADDR,
+	OPT_REUSEPORT,
+	OPT_V6ONLY,
+	OPT_BROADCAST,
+	OPT_LINGER,
+	OPT_TTL,
+	OPT_TOS,
+	OPT_MCAST_TTL,
+	OPT_MCAST_LOOP,
+	OPT_MCAST_IF,
+	OPT_BIND_IF,
+	OPT_MTU_DISCOVER,
+	OPT_RECVERR,
+	OPT_UDP_RCVBUF,
+	OPT_UDP_SNDBUF,
+	OPT_FREEBIND,
+	OPT_SOCK_END,
+	OPT_NODELAY = 32,
+	OPT_CORK,
+	OPT_QUICKACK,
+	OPT_KEEPALIVE,
+	OPT_KEEPIDLE,
+	OPT_KEEPINTVL,
+	OPT_KEEPCNT,
+	OPT_MAXSEG,
+	OPT_USER_TIMEOUT,
+	OPT_SYNCNT,
+	OPT_LINGER2,
+	OPT_CC,
+	OPT_SNDBUF,
+	OPT_RCVBUF,
+	OPT_NOTSENT_LOWAT,
+	OPT_WINDOW_CLAMP,
+	OPT_TCP_END,
 };
 
 #define PROTO_F_ONEWAY 1 /* no reply wanted */

@@ -133,6 +133,8 @@ static int op_getname(struct call *k)
 	proto_addr_put(&p, &k->rep->local);
 	if (sock_remote(k->c->sk, &p) == 0)
 		proto_addr_put(&p, &k->rep->remote);
+	/* does the connection stand? */
+	k->rep->value = k->c->state == API_S_OPEN;
 	return 0;
 }
 

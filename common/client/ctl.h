@@ -1,0 +1,24 @@
+/*
+ * ctl.h: requests to a stack's control socket.
+ */
+#ifndef COUPLET_CLIENT_CTL_H
+#define COUPLET_CLIENT_CTL_H
+
+#include "client/proto.h"
+
+#include <sys/un.h>
+
+/* The address of RUN/ID/`door`. 0, -ENAMETOOLONG. */
+int ctl_door(unsigned id, const char *door, struct sockaddr_un *ret) MUST_USE;
+/*
+ * One request to stack `id` about socket `fd` (-1: about none). magic and
+ * text_len 0 are filled in. With PROTO_F_ONEWAY nothing is waited for. The
+ * data of the reply, at most `cap` bytes, goes to `data` and its length is
+ * rep->data_len. 0, the error of the reply, or -ENETDOWN: no such stack.
+ */
+int ctl_call(unsigned id, int fd, struct proto_req *rq, struct proto_rep *rep,
+	     void *data, size_t cap) MUST_USE;
+/* sendmsg() of `n` bytes with `fd` attached, as sys_sendmsg() returns. */
+ssize_t ctl_send_fd(int to, const struct iovec *iov, int n, int fd, int flags);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * op.h: the operations on sockets of ours, for both libraries. Each takes the
+ * descriptor and its tag (tag.h), and returns what the libc function of the
+ * same name returns on success, or negative errno. Arguments are the
+ * program's: pointers may be NULL where libc allows it.
+ */
+#ifndef COUPLET_CLIENT_OP_H
+#define COUPLET_CLIENT_OP_H
+
+#include "client/ctl.h"
+#include "client/tag.h"
+
+#include <sys/socket.h>
+#include <time.h>
+
+/* op_socket.c */
+int op_socket(unsigned id, int domain, int type, int protocol);
+int op_bind(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len);
+int op_listen(int fd, uint64_t t, int backlog);
+int op_accept(int fd, uint64_t t, struct sockaddr *sa, socklen_t *len,
+	      int flags);
+int op_shutdown(int fd, uint64_t t, int how);
+int op_getsockname(int fd, uint64_t t, struct sockaddr *sa, socklen_t *len);
+int op_getpeername(int fd, uint64_t t, struct sockaddr *sa, socklen_t *len);
+int op_ioctl(int fd, uint64_t t, unsigned long rq, void *arg);
+
+/* op_connect.c */
+int op_connect(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len);
+/* The pending error (positive errno, taken), and what is to be done once a
+ * connection stands. */
+int op_error(int fd, uint64_t t);
+/* Puts a fresh socket object under the same number. */
+int op_replace(int fd, uint64_t *t);
+
+/* op_opt*.c */
+int op_setsockopt(int fd, uint64_t t, int level, int name, const void *val,
+		  socklen_t len);
+int op_getsockopt(int fd, uint64_t t, int level, int name, void *val,
+		  socklen_t *len);
+/* Options that were set before stackd knows of the socket. */
+void op_collect(int fd, uint64_t t, struct proto_opts *ret);
+/* As ctl_call, about `fd`; brings the options along the first time and notes
+ * in *t (and in the socket) that stackd knows it. */
+int op_ctl(int fd, uint64_t *t, struct proto_req *rq, struct proto_rep *rep,
+	   void *data, size_t cap);
+int op_ctl_set(int fd, uint64_t *t, int name, int64_t v, bool wait);
+int op_ctl_get(int fd, uint64_t *t, int name, int64_t *ret);
+
+/* op_data.c */
+ssize_t op_send(int fd, uint64_t t, const struct msghdr *m, int flags);
+ssize_t op_recv(int fd, uint64_t t, struct msghdr *m, int flags);
+
+/* op_dgram.c */
+int dgram_attach(int fd, uint64_t *t);
+int dgram_do_connect(int fd, uint64_t t, const struct ip_port *to);
+ssize_t dgram_send(int fd, uint64_t t, const struct msghdr *m, int flags);
+ssize_t dgram_recv(int fd, uint64_t t, struct msghdr *m, int flags);
+/* A UDP socket of ours may be in this process: data calls must look. */
+extern _Atomic bool dgram_seen;
+/* For a program that inherits sockets: looks at all its descriptors. */
+void dgram_scan(void);
+
+/* op_if.c */
+int if_ioctl(unsigned id, unsigned long rq, void *arg);
+
+/* addresses, op_socket.c */
+/* Fills *sa, at most *len bytes, and sets *len to the true length. */
+void op_put_addr(const struct ip_port *p, bool v6, struct sockaddr *sa,
+		 socklen_t *len);
+/* Linux's checks of an address to connect or send to. 0, -EINVAL,
+ * -EAFNOSUPPORT. */
+int op_dest(uint64_t t, const struct sockaddr *sa, socklen_t len,
+	    struct ip_port *ret);
+bool op_nonblocking(int fd);
+
+#endif
