@@ -16,6 +16,7 @@ struct hostnl_link {
 	uint8_t mac[6];
 };
 
+/* Connects to rtnetlink. 0 or negative errno. */
 int hostnl_open(struct hostnl **ret) MUST_USE;
 void hostnl_close(struct hostnl *nl); /* NULL is fine */
 

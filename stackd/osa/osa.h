@@ -42,6 +42,7 @@ void osa_close(struct osa_port *p);
  * with CAP_NET_ADMIN: keep that capability then. */
 bool osa_undo_privileged(const struct osa_port *p);
 
+/* What the engine may leave to this port; fixed once it is open. */
 void osa_get_caps(const struct osa_port *p, struct osa_caps *ret);
 /* Descriptors to watch for input (one per queue), level- or edge-triggered
  * alike as osa_read() reads until empty or `max`. */
@@ -74,6 +75,8 @@ struct osa_info {
 	uint64_t rx_frames, rx_bytes, rx_gso, rx_drops, tx_frames, tx_bytes,
 		tx_gso, tx_drops, rx_syscalls, tx_syscalls;
 };
+/* Names, facts and counters since osa_open(); mac is the one in use (made
+ * up when the deck gives none and the medium is Ethernet). */
 void osa_get_info(const struct osa_port *p, struct osa_info *ret);
 
 /* ---- layer 3 ports: the OSA address table ---------------------------------- */

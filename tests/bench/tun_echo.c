@@ -182,7 +182,7 @@ int main(int argc, char **argv)
 	while ((c = getopt(argc, argv, "tns:")) != -1) {
 		tap = tap || c == 't';
 		offload = offload && c != 'n';
-		seconds = c == 's' ? atof(optarg) : seconds;
+		seconds = c == 's' ? strtod(optarg, NULL) : seconds;
 	}
 	netns_enter();
 	dev = netns_device(tap ? MEDIUM_TAP : MEDIUM_TUN);

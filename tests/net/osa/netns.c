@@ -73,7 +73,7 @@ struct ip_prefix netns_prefix(const char *text)
 	assert_non_null(slash);
 	*slash = 0;
 	assert_int_equal(ip_parse(buf, &p.addr), 0);
-	p.len = (uint8_t)atoi(slash + 1);
+	p.len = (uint8_t)strtoul(slash + 1, NULL, 10);
 	return p;
 }
 

@@ -121,7 +121,7 @@ static void test_bridge(void **state)
 
 	(void)state;
 	dev.layer2 = true;
-	(void)strcpy(dev.bridge, "br0");
+	(void)snprintf(dev.bridge, sizeof(dev.bridge), "%s", "br0");
 	netns_open_fails(&dev, ours, -ENODEV, "host bridge br0: no such");
 	netns_ok("ip tuntap add br0 mode tap");
 	netns_open_fails(&dev, ours, -EINVAL, "br0 is not a bridge");
@@ -149,7 +149,7 @@ static void test_bridge_routes_undone(void **state)
 
 	(void)state;
 	netns_ok("ip link add br0 type bridge && ip link set br0 up");
-	(void)strcpy(dev.bridge, "br0");
+	(void)snprintf(dev.bridge, sizeof(dev.bridge), "%s", "br0");
 	dev.layer2 = true;
 	dev.host_routes = true;
 	p = netns_open(&dev, ours);

@@ -108,30 +108,6 @@ static void test_tcp_with_host(void **state)
 	close_port(p);
 }
 
-static void test_vlan(void **state)
-{
-	struct deck_device dev = netns_device(MEDIUM_TAP);
-	struct osa_port *p;
-
-	(void)state;
-	if (netns_run("ip link add v0 type bridge && ip link del v0 && "
-		      "ip tuntap add v0 mode tap && "
-		      "ip link add link v0 name v0.7 type vlan id 7") != 0) {
-		(void)netns_run("ip link del v0");
-		skip();
-	}
-	netns_ok("ip link del v0.7 && ip link del v0");
-	dev.vlan = 7;
-	pkt_pool_init(&pool, 64u << 20);
-	p = netns_open(&dev, ours);
-	netns_ok("ip link add link osa0 name osa0.7 type vlan id 7 && "
-		 "ip link set osa0.7 up && "
-		 "ip addr add 10.9.0.1/24 dev osa0.7");
-	bulk_in(p, &pool, "10.9.0.2", false, true);
-	bulk_out(p, &pool, "10.9.0.2", false);
-	close_port(p);
-}
-
 /* The first frame waits for the answer and then goes. */
 static void exchange(struct osa_port *a, struct osa_port *b, const char *src,
 		     const char *dst)
@@ -159,14 +135,26 @@ static void exchange(struct osa_port *a, struct osa_port *b, const char *src,
 	pkt_free(&pool, k);
 }
 
-static struct osa_port *open_bridged(const char *ifname,
-				     const char *const *addrs, bool isolate)
+static bool is_arp_of_vlan_7(struct pkt *k)
+{
+	return memcmp(pkt_data(k) + 12, "\x81\x00\x00\x07\x08\x06", 6) == 0;
+}
+
+static struct deck_device bridged(const char *ifname)
 {
 	struct deck_device dev = netns_device(MEDIUM_TAP);
 
-	(void)strcpy(dev.ifname, ifname);
-	(void)strcpy(dev.bridge, "br0");
-	dev.isolate = isolate;
+	(void)snprintf(dev.ifname, sizeof(dev.ifname), "%s", ifname);
+	(void)snprintf(dev.bridge, sizeof(dev.bridge), "br0");
+	return dev;
+}
+
+static struct osa_port *open_bridged(const char *ifname,
+				     const char *const *addrs, uint16_t vlan)
+{
+	struct deck_device dev = bridged(ifname);
+
+	dev.vlan = vlan;
 	return netns_open(&dev, addrs);
 }
 
@@ -183,8 +171,8 @@ static void test_two_ports_on_a_bridge(void **state)
 
 	(void)state;
 	bridge();
-	a = open_bridged("osa0", ours, false);
-	b = open_bridged("osa1", theirs, false);
+	a = open_bridged("osa0", ours, 0);
+	b = open_bridged("osa1", theirs, 0);
 	(void)drain(a, NULL);
 	(void)drain(b, NULL);
 	exchange(a, b, "10.9.0.2", "10.9.0.3");
@@ -194,16 +182,49 @@ static void test_two_ports_on_a_bridge(void **state)
 	netns_ok("ip link del br0");
 }
 
+/* Ports of one VLAN meet, others hear nothing; on the wire stands a tag. */
+static void test_vlan(void **state)
+{
+	struct deck_device wire = bridged("osa3");
+	struct osa_port *a, *b, *c, *d;
+	struct pkt *k;
+
+	(void)state;
+	bridge();
+	a = open_bridged("osa0", ours, 7);
+	b = open_bridged("osa1", theirs, 7);
+	c = open_bridged("osa2", theirs, 0);
+	wire.layer2 = true;
+	d = netns_open(&wire, NULL);
+	(void)drain(a, NULL);
+	(void)drain(b, NULL);
+	(void)drain(c, NULL);
+	(void)drain(d, NULL);
+	exchange(a, b, "10.9.0.2", "10.9.0.3");
+	exchange(b, a, "fd09::3", "fd09::2");
+	assert_null(drain(c, is_ours));
+	k = drain(d, is_arp_of_vlan_7);
+	assert_non_null(k);
+	pkt_free(&pool, k);
+	osa_close(d);
+	osa_close(c);
+	osa_close(b);
+	close_port(a);
+	netns_ok("ip link del br0");
+}
+
 static void test_isolated_ports_do_not_meet(void **state)
 {
 	struct frame f = packet("10.9.0.2", "10.9.0.3");
+	struct deck_device da = bridged("osa0"), db = bridged("osa1");
 	struct osa_port *a, *b;
 	struct osa_info i;
 
 	(void)state;
 	bridge();
-	a = open_bridged("osa0", ours, true);
-	b = open_bridged("osa1", theirs, true);
+	da.isolate = db.isolate = true;
+	a = netns_open(&da, ours);
+	b = netns_open(&db, theirs);
 	(void)drain(b, NULL);
 	assert_int_equal(osa_write(a, &f), 0);
 	assert_null(drain(b, is_ours));
@@ -232,9 +253,9 @@ static void test_routes(void **state)
 	r[0].dst = (struct ip_prefix){ip_any(IP_V4), 0};
 	r[1].dst = netns_prefix("192.0.2.0/24");
 	bridge();
-	a = open_bridged("osa0", ours, false);
-	b = open_bridged("osa1", theirs, false);
-	c = open_bridged("osa2", gateway, false);
+	a = open_bridged("osa0", ours, 0);
+	b = open_bridged("osa1", theirs, 0);
+	c = open_bridged("osa2", gateway, 0);
 	assert_int_equal(osa_set_routes(a, r, 2), 0);
 	for (int i = 0; i < 2; i++) {
 		struct osa_port *to = i == 0 ? b : c;
@@ -264,8 +285,8 @@ static void test_multicast_and_broadcast(void **state)
 	(void)state;
 	bridge();
 	netns_ok("ip link set br0 type bridge mcast_snooping 0");
-	a = open_bridged("osa0", ours, false);
-	b = open_bridged("osa1", theirs, false);
+	a = open_bridged("osa0", ours, 0);
+	b = open_bridged("osa1", theirs, 0);
 	(void)drain(b, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(dst); i++) {
 		struct frame f = packet("10.9.0.2", dst[i]);
@@ -295,10 +316,10 @@ static void test_conflict_is_told(void **state)
 
 	(void)state;
 	bridge();
-	a = open_bridged("osa0", ours, false);
+	a = open_bridged("osa0", ours, 0);
 	(void)drain(a, NULL);
 	assert_false(osa_conflict(a, &who, mac));
-	b = open_bridged("osa1", same, false);
+	b = open_bridged("osa1", same, 0);
 	(void)drain(a, NULL);
 	assert_true(osa_conflict(a, &who, mac));
 	assert_true(ip_eq(&who, &want));

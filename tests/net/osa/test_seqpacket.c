@@ -41,7 +41,7 @@ static struct deck_device device(bool listener, bool offload)
 {
 	struct deck_device dev = netns_device(MEDIUM_SEQPACKET);
 
-	(void)strcpy(dev.path, path);
+	(void)snprintf(dev.path, sizeof(dev.path), "%s", path);
 	dev.path_listen = listener;
 	dev.offload = offload;
 	return dev;
@@ -169,7 +169,7 @@ static void test_one_neighbour_only(void **state)
 
 	(void)state;
 	until_carrier(a, b, true);
-	(void)strcpy(to.sun_path, path);
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	assert_int_equal(osa_read(a, 0, &pool, 1, 64, &k, &more), 0);
 	assert_true(recv(fd, &byte, 1, 0) <= 0);
@@ -350,17 +350,17 @@ static void test_path_errors(void **state)
 	int fd;
 
 	(void)state;
-	(void)strcpy(l.path, DIR "/no/such");
+	(void)snprintf(l.path, sizeof(l.path), "%s", DIR "/no/such");
 	netns_open_fails(&l, NULL, -ENOENT,
 			 "listening at " DIR "/no/such: no such folder");
 	l.path[0] = 0;
 	netns_open_fails(&l, NULL, -EINVAL, "needs the path");
-	(void)strcpy(l.path, path);
+	(void)snprintf(l.path, sizeof(l.path), "%s", path);
 	netns_ok("touch " DIR "/wire");
 	netns_open_fails(&l, NULL, -EEXIST, "a file that is not a socket");
 	netns_open_fails(&c, NULL, -EEXIST, "a file that is not a socket");
 	netns_ok("test -f " DIR "/wire && rm " DIR "/wire");
-	(void)strcpy(at.sun_path, path);
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(fd, 1), 0);
@@ -399,7 +399,7 @@ static void test_inherited_listener(void **state)
 	(void)state;
 	dev.fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	dev.offload = false;
-	(void)strcpy(at.sun_path, path);
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
 	assert_int_equal(bind(dev.fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(listen(dev.fd, 1), 0);
 	a = netns_open(&dev, NULL);
