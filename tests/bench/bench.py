@@ -246,9 +246,15 @@ class Bench:
 
     # connections per second
     def conn(self):
-        s = self.serve("connrate", "serve", [])
-        c = self.call("connrate", "call", [str(CLIENTS), str(self.seconds)])
-        self.out["connections /s"] = float(c.ok(60).split()[0])
+        if self.rig.kind in ("kernel", "stackd"):
+            self.conn_once("connections /s", "serve", [])
+        self.conn_once("with one byte /s", "serve-byte", ["byte"])
+
+    def conn_once(self, name, server, extra):
+        s = self.serve("connrate", server, [])
+        c = self.call("connrate", "call", [str(CLIENTS), str(self.seconds)]
+                      + extra)
+        self.out[name] = float(c.ok(60).split()[0])
         s.stop()
 
     # idle connections

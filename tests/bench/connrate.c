@@ -2,19 +2,23 @@
  * connrate.c: connect, accept, close, as often as it goes.
  *
  *    connrate serve ADDR PORT
- *    connrate call ADDR PORT CLIENTS SECONDS
+ *    connrate call ADDR PORT CLIENTS SECONDS [byte]
+ *    connrate serve-byte ADDR PORT
  *
  * The server accepts and closes; a client connects, sees the end of the
- * stream and closes. "call" runs CLIENTS processes and prints "PER_SECOND".
+ * stream and closes. With "byte" the client sends one byte and the server
+ * waits for it: pasta and slirp4netns hang when the server is the first to
+ * do anything. "call" runs CLIENTS processes and prints "PER_SECOND".
  */
 #include "tool.h"
 
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-static void serve(const struct tool_addr *a)
+static void serve(const struct tool_addr *a, bool byte)
 {
 	int l = tool_listen(a);
+	char c;
 
 	printf("ready\n");
 	fflush(stdout);
@@ -23,18 +27,22 @@ static void serve(const struct tool_addr *a)
 
 		if (fd < 0)
 			tool_die("accept");
+		if (byte && recv(fd, &c, 1, 0) < 0)
+			perror("recv");
 		close(fd);
 	}
 }
 
-static uint64_t client(const struct tool_addr *a, uint64_t end)
+static uint64_t client(const struct tool_addr *a, uint64_t end, bool byte)
 {
 	uint64_t n = 0;
-	char c;
+	char c = 'x';
 
 	while (tool_now_ns() < end) {
 		int fd = tool_connect(a);
 
+		if (byte && send(fd, &c, 1, 0) != 1)
+			tool_die("send");
 		if (recv(fd, &c, 1, 0) != 0)
 			tool_die("recv");
 		close(fd);
@@ -43,7 +51,8 @@ static uint64_t client(const struct tool_addr *a, uint64_t end)
 	return n;
 }
 
-static int call(const struct tool_addr *a, uint64_t clients, uint64_t seconds)
+static int call(const struct tool_addr *a, uint64_t clients, uint64_t seconds,
+		bool byte)
 {
 	uint64_t *count =
 		mmap(NULL, clients * sizeof(*count), PROT_READ | PROT_WRITE,
@@ -55,7 +64,8 @@ static int call(const struct tool_addr *a, uint64_t clients, uint64_t seconds)
 		tool_die("mmap");
 	for (uint64_t i = 0; i < clients; i++) {
 		if (fork() == 0) {
-			count[i] = client(a, start + seconds * 1000000000u);
+			count[i] =
+				client(a, start + seconds * 1000000000u, byte);
 			_exit(0);
 		}
 	}
@@ -77,8 +87,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	a = tool_addr(argv[2], argv[3]);
-	if (strcmp(argv[1], "serve") == 0)
-		serve(&a);
+	if (strncmp(argv[1], "serve", 5) == 0)
+		serve(&a, strcmp(argv[1], "serve-byte") == 0);
 	return call(&a, argc > 4 ? tool_number(argv[4]) : 8,
-		    argc > 5 ? tool_number(argv[5]) : 3);
+		    argc > 5 ? tool_number(argv[5]) : 3,
+		    argc > 6 && strcmp(argv[6], "byte") == 0);
 }

@@ -2,7 +2,8 @@
  * idle.c: many connections that do nothing, and then one message each.
  *
  *    idle serve ADDR PORT N      accepts N, prints "have N", echoes
- *    idle open ADDR PORT N       opens N, prints "have N", waits for a line
+ *    idle open ADDR PORT N       opens N with one message each, prints
+ *                                "have N", waits for a line
  *                                on standard input, sends 16 bytes on every
  *                                connection, reads them back, prints "done N"
  *                                and waits for the end of standard input
@@ -77,8 +78,10 @@ static void open_all(const struct tool_addr *a, uint64_t n)
 
 	if (!fd)
 		tool_die("memory");
-	for (uint64_t i = 0; i < n; i++)
+	for (uint64_t i = 0; i < n; i++) {
 		fd[i] = tool_connect(a);
+		exchange(fd + i, 1); /* relays open the inner half only now */
+	}
 	have("have", n);
 	while (fgets(line, sizeof(line), stdin)) {
 		exchange(fd, n);

@@ -3,7 +3,9 @@
  *
  *    stream listen|connect send|recv ADDR PORT BYTES [hash]
  *
- * Sends BYTES, or receives until the end. With "hash" the data differ
+ * Sends BYTES, or receives until the end. A connecting receiver sends one
+ * byte first and a listening sender waits for it: pasta forwards nothing to a
+ * client that has not spoken. With "hash" the data differ
  * everywhere and both sides compute a checksum that depends on value and
  * position; without, nothing but the copy is measured. Prints one line
  * "BYTES SECONDS HASH". The time runs from the first byte to the last as the
@@ -132,6 +134,16 @@ static void recv_all(int fd, uint8_t *buf, bool hash)
 	report(at, tool_now_ns() - start, &s);
 }
 
+static void first_byte(int fd, bool listening, bool sending)
+{
+	char c = 'g';
+
+	if (listening && sending && recv(fd, &c, 1, 0) != 1)
+		tool_die("first byte");
+	if (!listening && !sending && send(fd, &c, 1, 0) != 1)
+		tool_die("first byte");
+}
+
 int main(int argc, char **argv)
 {
 	struct tool_addr a;
@@ -158,6 +170,8 @@ int main(int argc, char **argv)
 	} else {
 		fd = tool_connect(&a);
 	}
+	first_byte(fd, strcmp(argv[1], "listen") == 0,
+		   strcmp(argv[2], "send") == 0);
 	if (strcmp(argv[2], "send") == 0)
 		send_all(fd, buf, tool_number(argv[5]), hash);
 	else
