@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- helpers
  * ------------------------------------------------------------------- */
@@ -614,6 +615,34 @@ static void test_bad_commands_cost_nothing(void **state)
 	stackd_deck_free(&d);
 }
 
+/* A member that exists is not read for the console. */
+static void test_console_reads_no_files(void **state)
+{
+	char dir[] = "/tmp/couplet-deck-XXXXXX", path[64];
+	struct stackd_change c;
+	struct stackd_deck d;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/member", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("HOST A 192.0.2.1\n", f);
+	fclose(f);
+	assert_int_equal(chdir(dir), 0);
+	parse_ok(base, &d);
+	assert_int_equal(command(&d, "* $$ SLI MEM=MEMBER", &c), -EINVAL);
+	stackd_deck_free(&d);
+	/* a deck does read it */
+	parse_ok("ID 44\n* $$ SLI MEM=MEMBER\nATTACH TCP/IP\n", &d);
+	assert_int_equal(d.n_hosts, 1);
+	stackd_deck_free(&d);
+	assert_int_equal(chdir("/"), 0);
+	unlink(path);
+	rmdir(dir);
+}
+
 static void test_is_command(void **state)
 {
 	(void)state;
@@ -636,6 +665,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_host_changes),
 	cmocka_unit_test(test_tune_changes),
 	cmocka_unit_test(test_bad_commands_cost_nothing),
+	cmocka_unit_test(test_console_reads_no_files),
 	cmocka_unit_test(test_is_command),
 };
 
