@@ -22,7 +22,8 @@ struct rcur {
 
 /* Writer into borrowed space. */
 struct wcur {
-	uint8_t *p, *start, *end;
+	uint8_t *base;
+	size_t len, cap; /* written, in all */
 	bool bad;
 };
 
@@ -91,14 +92,12 @@ static inline void rcur_copy(struct rcur *c, void *dst, size_t n)
 
 static inline struct wcur wcur_of(void *p, size_t cap)
 {
-	uint8_t *b = p;
-
-	return (struct wcur){b, b, b + cap, false};
+	return (struct wcur){p, 0, cap, false};
 }
 
 static inline size_t wcur_len(const struct wcur *c)
 {
-	return (size_t)(c->p - c->start);
+	return c->len;
 }
 
 static inline bool wcur_ok(const struct wcur *c)
@@ -109,13 +108,13 @@ static inline bool wcur_ok(const struct wcur *c)
 /* Claim the next `n` bytes, or NULL (and bad) when they do not fit. */
 static inline uint8_t *wcur_bytes(struct wcur *c, size_t n)
 {
-	uint8_t *p = c->p;
+	uint8_t *p = c->base + c->len;
 
-	if (c->bad || (size_t)(c->end - c->p) < n) {
+	if (c->bad || c->cap - c->len < n) {
 		c->bad = true;
 		return NULL;
 	}
-	c->p += n;
+	c->len += n;
 	return p;
 }
 

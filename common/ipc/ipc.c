@@ -179,7 +179,7 @@ int ipc_send(int fd, uint16_t type, uint16_t flags, int32_t value,
 		memset(&control, 0, sizeof control);
 		msg.msg_control = control.space;
 		msg.msg_controllen = CMSG_SPACE(fd_bytes);
-		cm = CMSG_FIRSTHDR(&msg);
+		cm = &control.align;
 		cm->cmsg_level = SOL_SOCKET;
 		cm->cmsg_type = SCM_RIGHTS;
 		cm->cmsg_len = CMSG_LEN(fd_bytes);
