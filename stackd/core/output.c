@@ -53,13 +53,13 @@ int core_refresh_path(struct stack *s, struct sock *sk, mono_t now)
 	struct ip_path path;
 	int r;
 
-	if (LIKELY(sk->path.gen == ip_path_gen(s->ips)))
+	if (LIKELY(sk->route.gen == ip_path_gen(s->ips)))
 		return 0;
 	r = ip_path(s->ips, &sk->remote.addr, &sk->local.addr,
 		    sk->bind_if ? sk->bind_if : sk->remote.scope, &path);
 	if (r < 0)
 		return r;
-	sk->path = path;
+	sock_route_set(sk, &path);
 	if (sk->type == SOCK_TCP) {
 		r = core_tcp_path(s, &path, &tp);
 		if (r < 0)
@@ -179,20 +179,22 @@ static int out_conn(struct stack *s, struct sock *sk, struct frame *ret,
 		    mono_t now)
 {
 	struct tcp_out o;
+	struct ip_path path;
 	struct ip_tx tx;
 
 	(void)!core_refresh_path(s, sk, now);
 	while (tcp_conn_output(sk->conn, &o, now)) {
 		int r;
 
-		build_tcp(&tx, &sk->path, &o);
+		sock_route_get(sk, &path);
+		build_tcp(&tx, &path, &o);
 		tx.ttl = sk->ttl > 0 ? (uint8_t)sk->ttl : 0;
 		tx.tos = (uint8_t)((sk->tos & ~3u) | o.ecn);
 		r = send_tx(s, &tx, ret, now);
 		if (r == 1)
 			return 1;
 		if (r == -EMSGSIZE)
-			sk->path.gen = 0; /* look the path MTU up again */
+			sk->route.gen = 0; /* look the path MTU up again */
 		if (r < 0)
 			(void)!core_refresh_path(s, sk, now);
 	}

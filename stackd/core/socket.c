@@ -125,6 +125,7 @@ struct sock *core_new_child(struct stack *s, struct sock *l,
 			    const struct tcp_request *req, mono_t now)
 {
 	struct tcp_path tp;
+	struct ip_path path;
 	struct sock *c;
 
 	if (stack_sock_new(s, SOCK_TCP, (enum ip_family)l->family, &l->owner,
@@ -137,12 +138,13 @@ struct sock *core_new_child(struct stack *s, struct sock *l,
 				     .port = req->tuple.remote_port,
 				     .scope = req->tuple.scope};
 	if (ip_path(s->ips, &c->remote.addr, &c->local.addr, req->tuple.scope,
-		    &c->path) < 0 ||
-	    core_tcp_path(s, &c->path, &tp) < 0 ||
+		    &path) < 0 ||
+	    core_tcp_path(s, &path, &tp) < 0 ||
 	    ports_hold(&s->ports, SOCK_TCP, c->local.port) < 0) {
 		core_destroy(s, c);
 		return NULL;
 	}
+	sock_route_set(c, &path);
 	c->linger = l->linger;
 	c->ttl = l->ttl;
 	c->tos = l->tos;
@@ -350,17 +352,18 @@ static int connect_port(struct stack *s, struct sock *sk, mono_t now)
 static int tcp_connect_names(struct stack *s, struct sock *sk,
 			     struct tcp_path *tp, mono_t now)
 {
+	struct ip_path path;
 	int r = ip_path(s->ips, &sk->remote.addr,
 			ip_is_any(&sk->local.addr) ? NULL : &sk->local.addr,
-			sk->bind_if ? sk->bind_if : sk->remote.scope,
-			&sk->path);
+			sk->bind_if ? sk->bind_if : sk->remote.scope, &path);
 
 	if (r < 0)
 		return r;
-	r = core_tcp_path(s, &sk->path, tp);
+	r = core_tcp_path(s, &path, tp);
 	if (r < 0)
 		return r;
-	sk->local.addr = sk->path.src;
+	sock_route_set(sk, &path);
+	sk->local.addr = path.src;
 	if (!(sk->flags & SOCK_F_BOUND)) {
 		r = connect_port(s, sk, now);
 	} else {
@@ -446,7 +449,7 @@ static int udp_connect(struct stack *s, struct sock *sk,
 	r = udp_claim(s, sk);
 	if (r < 0)
 		return r;
-	sk->path = path;
+	sock_route_set(sk, &path);
 	sk->remote = *to;
 	if (ip_is_any(&sk->local.addr))
 		sk->local.addr = path.src;
@@ -626,8 +629,8 @@ static int udp_route(struct stack *s, struct sock *sk, const struct ip_port *to,
 	uint32_t ifi = sk->bind_if ? sk->bind_if : to->scope;
 
 	if (!from && (sk->flags & SOCK_F_CONNECTED) && to == &sk->remote &&
-	    sk->path.gen == ip_path_gen(s->ips)) {
-		*ret = sk->path;
+	    sk->route.gen == ip_path_gen(s->ips)) {
+		sock_route_get(sk, ret);
 		return 0;
 	}
 	if (from && from->scope)

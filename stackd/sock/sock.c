@@ -77,6 +77,32 @@ void sock_free(struct sock *sk, struct pkt_pool *pool)
 	free(sk);
 }
 
+void sock_route_set(struct sock *sk, const struct ip_path *path)
+{
+	sk->route = (struct sock_route){
+		.gen = path->gen,
+		.ifindex = path->ifindex,
+		.mtu = path->mtu,
+		.gso_max = path->gso_max,
+		.next_hop = path->next_hop,
+		.loopback = path->loopback,
+	};
+}
+
+void sock_route_get(const struct sock *sk, struct ip_path *ret)
+{
+	*ret = (struct ip_path){
+		.src = sk->local.addr,
+		.dst = sk->remote.addr,
+		.next_hop = sk->route.next_hop,
+		.ifindex = sk->route.ifindex,
+		.mtu = sk->route.mtu,
+		.gso_max = sk->route.gso_max,
+		.loopback = sk->route.loopback,
+		.gen = sk->route.gen,
+	};
+}
+
 static bool family_match(const struct sock *sk, const struct ip_addr *dst)
 {
 	if (sk->family == IP_V4 || dst->family == IP_V6)

@@ -54,6 +54,14 @@ enum {
 	SOCK_F_AUTOPORT = 8192, /* the port was chosen by us */
 };
 
+/* What an ip_path knows besides the addresses of the socket. */
+struct sock_route {
+	uint64_t gen;
+	uint32_t ifindex, mtu, gso_max;
+	struct ip_addr next_hop;
+	bool loopback;
+};
+
 struct sock {
 	struct sock *hash_next;
 	struct list port_node;  /* of port_entry.bound */
@@ -89,6 +97,10 @@ struct sock *sock_alloc(enum sock_type type, struct tcp_env *env);
 struct tcp_conn *sock_conn(const struct sock *sk);
 /* Frees connection, listener or UDP state with it. */
 void sock_free(struct sock *sk, struct pkt_pool *pool);
+
+/* The path of a connected socket, kept small and made whole again. */
+void sock_route_set(struct sock *sk, const struct ip_path *path);
+void sock_route_get(const struct sock *sk, struct ip_path *ret);
 
 /* ---- demultiplexing by 4-tuple (TCP connections) ---------------------------
  */
