@@ -81,7 +81,7 @@ struct sock {
 	uint8_t type, family;
 	int16_t ttl; /* -1 default */
 	uint8_t tos, pmtudisc;
-	struct ip_path path; /* valid while path.gen is current */
+	struct sock_route route; /* valid while route.gen is current */
 	union {
 		struct tcp_conn *conn; /* behind this struct, TCP */
 		struct sock_udp *udp;
