@@ -141,6 +141,11 @@ static const char *const base_names[] = {
 	"ptrace",
 	"process_vm_readv",
 	"kill",
+	"getppid",
+	"sched_yield",
+	"sigaltstack",
+	"getdents",
+	"getdents64",
 #endif
 };
 
