@@ -53,7 +53,7 @@ static const struct field tcp_fields[] = {
 	TOTAL(tcp_stats, failed_opens),
 	TOTAL(tcp_stats, resets_in),
 	TOTAL(tcp_stats, resets_out),
-	GAUGE(tcp_stats, established),
+	TOTAL(tcp_stats, established),
 	TOTAL(tcp_stats, challenge_acks),
 	TOTAL(tcp_stats, cookies_sent),
 	TOTAL(tcp_stats, cookies_ok),
