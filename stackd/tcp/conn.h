@@ -115,8 +115,8 @@ struct tcp_conn {
 	tcp_seq_t rcv_fin;
 	uint32_t rcv_limit; /* bytes of stream we would hold */
 	uint32_t rcv_clamp; /* TCP_OPT_WINDOW_CLAMP, 0 none */
+	uint32_t wnd_slack; /* see win.c */
 	uint16_t rcv_mss;   /* largest segment seen */
-	uint16_t wnd_slack; /* see win.c */
 	struct tcp_sack_block dsack_block;
 	uint32_t ts_recent, ts_offset;
 	mono_t ts_recent_at;

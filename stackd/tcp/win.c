@@ -4,15 +4,17 @@
  *
  * The promised right edge, rcv_adv, never moves left [RFC9293 3.8.6
  * SHLD-14]. With a window scale, an edge that stays put while rcv_nxt moves
- * cannot always be written down exactly. It is then rounded up, so that the
- * peer never sees it move left, as long as all such roundings since the edge
- * last moved for a reason amount to less than one unit of the scale
- * (wnd_slack); after that it is rounded down and may seem to move left by
- * less than one unit, which RFC 7323 2.4 expects senders to live with. So
- * neither does a peer that sends single bytes move the edge for ever.
+ * cannot always be written down exactly. It is rounded up, which moves it a
+ * little to the right with each ACK. How much in all, since the edge last
+ * moved for a reason, is wnd_slack, and bounded by an eighth of the buffer:
+ * a peer that sends single bytes into a full buffer does not get more. Only
+ * then is the edge rounded down and may seem to move left by less than one
+ * unit, which RFC 7323 2.4 expects senders to live with.
  */
 #include "tcp/conn.h"
 #include "tcp/isn.h"
+
+#define SLACK_PART 8 /* of the buffer, for rounding */
 
 static uint32_t limit(const struct tcp_conn *c)
 {
@@ -45,9 +47,9 @@ static uint32_t keep_edge(struct tcp_conn *c, uint32_t cur)
 	uint32_t unit = 1u << c->rcv_wscale;
 	uint32_t up = (cur + unit - 1) & ~(unit - 1);
 
-	if (c->wnd_slack + (up - cur) >= unit)
+	if (c->wnd_slack + (up - cur) > limit(c) / SLACK_PART)
 		return cur >> c->rcv_wscale;
-	c->wnd_slack += (uint16_t)(up - cur);
+	c->wnd_slack += up - cur;
 	return up >> c->rcv_wscale;
 }
 
