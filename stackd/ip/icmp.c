@@ -70,7 +70,8 @@ static bool is_error(const struct ip_in *in)
 		at += ext;
 		len -= (uint32_t)ext;
 	}
-	if (proto != IP_PROTO_ICMP && proto != IP_PROTO_ICMPV6)
+	if (proto !=
+	    (in->src.family == IP_V4 ? IP_PROTO_ICMP : IP_PROTO_ICMPV6))
 		return false;
 	return len == 0 || is_error_type(in->src.family, at[0]);
 }

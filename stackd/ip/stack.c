@@ -111,8 +111,8 @@ struct ip_stack *ip_stack_new(const struct ip_env *env,
 static void empty_iface(struct ip_iface *ifc)
 {
 	while (!list_empty(&ifc->groups))
-		ip_group_free(container_of(ifc->groups.next, struct ip_group,
-					   node));
+		ip_group_free(
+			container_of(ifc->groups.next, struct ip_group, node));
 	ip_neighs_free(ifc);
 }
 
