@@ -348,8 +348,11 @@ bool stack_output(struct stack *s, struct frame *ret, mono_t now)
 		    out_udp(s, ret, now) || out_ip(s, ret, now))
 			return true;
 		core_drain_events(s, now);
-		if (loop_in(s, now) && !list_empty(&s->ready))
-			return false;
+		if (loop_in(s, now)) {
+			if (!list_empty(&s->ready))
+				return false;
+			continue; /* layer 3 may have answered */
+		}
 		if (list_empty(&s->dirty) && !s->n_replies && !s->n_syns &&
 		    !s->loop_head)
 			return false;
