@@ -5,6 +5,7 @@
 #include "client/couplet.h"
 
 #include "client/id.h"
+#include "client/names.h"
 #include "client/op.h"
 #include "client/sys.h"
 
@@ -327,4 +328,61 @@ int couplet_is_ours(int fd, char *id)
 		id[2] = '\0';
 	}
 	return 1;
+}
+
+/* ---- names
+ * ---------------------------------------------------------------------------
+ */
+
+int couplet_getaddrinfo(const char *id, const char *node, const char *service,
+			const struct addrinfo *hints, struct addrinfo **res)
+{
+	int n = id_parse(id);
+
+	if (n == -EINVAL)
+		return EAI_NONAME;
+	return n == ID_HOST ? getaddrinfo(node, service, hints, res)
+			    : names_getaddrinfo((unsigned)n, node, service,
+						hints, res);
+}
+
+void couplet_freeaddrinfo(const char *id, struct addrinfo *res)
+{
+	if (id_parse(id) == ID_HOST)
+		freeaddrinfo(res);
+	else
+		names_freeaddrinfo(res);
+}
+
+int couplet_getnameinfo(const char *id, const struct sockaddr *sa,
+			socklen_t len, char *host, socklen_t host_len,
+			char *serv, socklen_t serv_len, int flags)
+{
+	int n = id_parse(id);
+
+	if (n == -EINVAL)
+		return EAI_NONAME;
+	return n == ID_HOST
+		       ? getnameinfo(sa, len, host, host_len, serv, serv_len,
+				     flags)
+		       : names_getnameinfo((unsigned)n, sa, len, host, host_len,
+					   serv, serv_len, flags);
+}
+
+int couplet_getifaddrs(const char *id, struct ifaddrs **res)
+{
+	int n = id_parse(id);
+
+	if (n == -EINVAL)
+		return (int)out(n);
+	return n == ID_HOST ? getifaddrs(res)
+			    : (int)out(names_getifaddrs((unsigned)n, res));
+}
+
+void couplet_freeifaddrs(const char *id, struct ifaddrs *res)
+{
+	if (id_parse(id) == ID_HOST)
+		freeifaddrs(res);
+	else
+		names_freeifaddrs(res);
 }

@@ -32,9 +32,20 @@
  * stacks with the same slot share it. */
 static _Atomic uint64_t slots[SLOTS];
 
-int ctl_door(unsigned id, const char *door, struct sockaddr_un *ret)
+/* Kept from the start: programs like nginx empty their environment. */
+static char run_kept[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+void ctl_keep_run(void)
 {
 	const char *run = getenv("COUPLET_RUN");
+
+	if (run)
+		snprintf(run_kept, sizeof(run_kept), "%s", run);
+}
+
+int ctl_door(unsigned id, const char *door, struct sockaddr_un *ret)
+{
+	const char *run = *run_kept ? run_kept : getenv("COUPLET_RUN");
 	int n;
 
 	memset(ret, 0, sizeof(*ret));

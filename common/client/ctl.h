@@ -8,6 +8,9 @@
 
 #include <sys/un.h>
 
+/* Remembers the RUN of the environment for the life of the process. A path
+ * that is too long stays too long in ctl_door(). */
+void ctl_keep_run(void);
 /* The address of RUN/ID/`door`. 0, -ENAMETOOLONG. */
 int ctl_door(unsigned id, const char *door, struct sockaddr_un *ret) MUST_USE;
 /*

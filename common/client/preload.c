@@ -5,6 +5,7 @@
  * opens one on the host.
  */
 #include "client/couplet.h"
+#include "client/ctl.h"
 #include "client/id.h"
 #include "client/op.h"
 #include "client/sys.h"
@@ -31,6 +32,8 @@ __attribute__((constructor)) static void start(void)
 {
 	int e = errno;
 
+	id_keep();
+	ctl_keep_run();
 	dgram_scan();
 	errno = e;
 }
