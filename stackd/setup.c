@@ -311,6 +311,7 @@ int setup_reload(struct stackd *sd, struct stackd_deck *next)
 	}
 	replace_routes(sd, next);
 	stack_tcp_env(sd->stack)->tune = next->tcp;
+	ip_stack_set_tune(stack_ip(sd->stack), &next->ip);
 	stack_kick(sd->stack);
 	sd->deck = *next; /* the api looks at names and policy in place */
 	*next = old;
