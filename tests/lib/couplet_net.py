@@ -21,6 +21,7 @@ touched, and nothing has to be cleaned up by hand.
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -298,11 +299,7 @@ class Net:
         self.procs = []
         self.stackd = None
         self.run_dir = WORK + "/run"
-        import resource
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        limit = fd_limit if hard == resource.RLIM_INFINITY else \
-            max(hard, fd_limit)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        raise_fd_limit(fd_limit)
 
     # where things are
     def tool(self, name):
@@ -566,6 +563,15 @@ class Net:
             status = p.p.poll()
             print(f"---- {p.name} (exit {status}): {' '.join(p.argv)}\n"
                   f"{p.tail(40)}", flush=True)
+
+
+def raise_fd_limit(wanted):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard == resource.RLIM_INFINITY:
+        hard = max(wanted, 1 << 20)
+    # more would make select() of old programs unhappy for no gain
+    limit = min(hard, max(wanted, 20000))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
 # ---- running cases ---------------------------------------------------------
