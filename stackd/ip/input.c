@@ -11,8 +11,8 @@
 #define TCP_HDR_MIN 20
 #define UDP_HDR 8
 
-/* Ethernet: for us, on our VLAN? Returns the type, 0 after a drop. */
-static uint16_t input_l2(struct ip_stack *ips, struct ip_in *in)
+/* Ethernet: for us, on our VLAN? Returns the type, -1 after a drop. */
+static int input_l2(struct ip_stack *ips, struct ip_in *in)
 {
 	struct ip_iface *ifc = in->ifc;
 	struct pkt *p = in->p;
@@ -21,13 +21,13 @@ static uint16_t input_l2(struct ip_stack *ips, struct ip_in *in)
 
 	if (len < 0) {
 		ip_drop(ips, p, IP_DROP_SHORT);
-		return 0;
+		return -1;
 	}
 	if (h.vlan != ifc->cfg.vlan || ether_is_group(h.src) ||
 	    (!ether_is_group(h.dst) &&
 	     memcmp(h.dst, ifc->cfg.mac, ETHER_MAC_LEN) != 0)) {
 		ip_drop(ips, p, IP_DROP_L2);
-		return 0;
+		return -1;
 	}
 	p->l2_multicast = ether_is_group(h.dst);
 	memcpy(in->l2_src, h.src, ETHER_MAC_LEN);
@@ -36,13 +36,13 @@ static uint16_t input_l2(struct ip_stack *ips, struct ip_in *in)
 }
 
 /* Bare IP packets say themselves what they are. */
-static uint16_t input_l3(struct ip_stack *ips, struct ip_in *in)
+static int input_l3(struct ip_stack *ips, struct ip_in *in)
 {
 	struct pkt *p = in->p;
 
 	if (p->len < 1) {
 		ip_drop(ips, p, IP_DROP_SHORT);
-		return 0;
+		return -1;
 	}
 	switch (pkt_data(p)[0] >> 4) {
 	case 4:
@@ -51,7 +51,7 @@ static uint16_t input_l3(struct ip_stack *ips, struct ip_in *in)
 		return ETHER_TYPE_IPV6;
 	default:
 		ip_drop(ips, p, IP_DROP_BAD_HEADER);
-		return 0;
+		return -1;
 	}
 }
 
@@ -59,7 +59,7 @@ bool ip_input(struct ip_stack *ips, struct pkt *p, struct ip_rx *ret,
 	      mono_t now)
 {
 	struct ip_in in = {.ifc = ip_iface_get(ips, p->ifindex), .p = p};
-	uint16_t type;
+	int type;
 
 	ips->count.rx_packets++;
 	if (!in.ifc || !in.ifc->up)
@@ -73,7 +73,7 @@ bool ip_input(struct ip_stack *ips, struct pkt *p, struct ip_rx *ret,
 					      : input_l3(ips, &in);
 	in.l3_off = p->off;
 	switch (type) {
-	case 0:
+	case -1:
 		return false;
 	case ETHER_TYPE_IPV4:
 		return in.ifc->cfg.v4 ? ip_input4(ips, &in, ret, now)

@@ -496,7 +496,9 @@ static void vlan_and_mac_filter(void **state UNUSED)
 	tagged[6] &= 0xfe;
 	tagged[16] = 0x88; /* another protocol */
 	world_eat(&w, 2, tagged, n + 4);
-	assert_int_equal(ip_drops(w.ips)[IP_DROP_L2], 5);
+	tagged[16] = tagged[17] = 0; /* and one that is none */
+	world_eat(&w, 2, tagged, n + 4);
+	assert_int_equal(ip_drops(w.ips)[IP_DROP_L2], 6);
 	world_eat(&w, 2, tagged, 13);
 	assert_int_equal(ip_drops(w.ips)[IP_DROP_SHORT], 1);
 	world_fini(&w);
