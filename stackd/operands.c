@@ -155,8 +155,11 @@ void operands_host(struct operands *o, const struct stackd_deck *deck,
 		}
 	}
 	o->bad = true;
-	console_error(o->cmd,
-		      "%s: unknown host: no address, not in the HOST table", w);
+	console_error(
+		o->cmd,
+		"%s: unknown host: no address, not in the HOST table, not "
+		"known to a name server",
+		w);
 }
 
 bool operands_ok(struct operands *o, const char *expected)

@@ -92,6 +92,12 @@ static void finish(struct probe *p, int error)
 	else
 		console_printf(cmd, "%s: connected in %.3f ms\n", p->to_text,
 			       ms);
+	if (!error) {
+		/* a FIN, as a polite program sends it */
+		stack_sock_close(p->sd->stack, p->sk, mono_now());
+		p->sk = NULL;
+		stackd_kick(p->sd);
+	}
 	probe_free(p);
 	console_done(cmd, error ? CONSOLE_FAILED : CONSOLE_OK);
 }
