@@ -192,9 +192,10 @@ static void run(const struct ares *a, ares_channel ch, const bool *done)
 		for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++) {
 			short ev = 0;
 
-			if (ARES_GETSOCK_READABLE(bits, i))
+			/* not c-ares' macros: they shift a signed 1 by 31 */
+			if (bits >> i & 1)
 				ev |= POLLIN;
-			if (ARES_GETSOCK_WRITABLE(bits, i))
+			if (bits >> (i + ARES_GETSOCK_MAXNUM) & 1)
 				ev |= POLLOUT;
 			if (ev)
 				p[n++] = (struct pollfd){s[i], ev, 0};
