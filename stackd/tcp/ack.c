@@ -44,10 +44,12 @@ static bool update_window(struct tcp_conn *c, const struct tcp_seg *in)
 
 /* [RFC2883 4] the first block reports a duplicate when it lies below the
  * ACK or inside the second. */
-static bool is_dsack(const struct tcp_seg *in)
+static bool is_dsack(const struct tcp_conn *c, const struct tcp_seg *in)
 {
 	const struct tcp_sack_block *b = in->h.opt.sack;
 
+	if (!c->sack_ok || !in->h.opt.n_sack)
+		return false;
 	if (seq_leq(b[0].right, in->h.ack))
 		return true;
 	return in->h.opt.n_sack > 1 && seq_leq(b[1].left, b[0].left) &&
@@ -61,7 +63,7 @@ static void take_sacks(struct tcp_conn *c, const struct tcp_seg *in,
 
 	if (!c->sack_ok || !in->h.opt.n_sack)
 		return;
-	if (is_dsack(in)) {
+	if (is_dsack(c, in)) {
 		c->dsack_in++;
 		c->env->stats.dsack_in++;
 		i = 1;
@@ -86,10 +88,14 @@ static void take_sample(struct tcp_conn *c, const struct tcp_seg *in,
 		tcp_ack_sample(c, mono_sub(now, acc->sent_at));
 		return;
 	}
-	if (!c->ts_ok || !in->h.opt.has_ts || !in->h.opt.ts_ecr)
+	if (!acc->resent_at.ns || !c->ts_ok || !in->h.opt.has_ts ||
+	    !in->h.opt.ts_ecr)
 		return;
+	/* An echo older than the retransmission answers the first
+	 * transmission, or a duplicate of it [RFC7323 5.3: R2 before R3]:
+	 * then its age is our time-out and no round trip. */
 	ms = tcp_ts_now(c->ts_offset, now) - in->h.opt.ts_ecr;
-	if (ms < (uint32_t)INT32_MAX / 2)
+	if (ms <= (uint32_t)dur_ms(mono_sub(now, acc->resent_at)) + 1)
 		tcp_ack_sample(c, DUR_MS(MAX(ms, 1u)));
 }
 
@@ -108,13 +114,11 @@ static void advance(struct tcp_conn *c, const struct tcp_seg *in,
 	if (c->cwnd_limited && seq_lt(c->limited_end, c->snd_una))
 		c->cwnd_limited = false;
 	take_sample(c, in, acc, now);
-	/* [RFC6298 5.2, 5.3] */
-	if (tcp_conn_outstanding(c)) {
+	/* [RFC6298 5.2, 5.3]; the back-off ends with the next sample */
+	if (tcp_conn_outstanding(c))
 		tcp_timer_arm_rexmt(c, now);
-	} else {
-		c->rtt.backoff = 0;
+	else
 		tcp_timer_off(c, TCP_T_REXMT);
-	}
 	tcp_timer_arm_user(c, true, now);
 }
 

@@ -59,6 +59,7 @@ void tcp_cc_set_mss(struct tcp_cc *cc, uint32_t mss)
 {
 	cc->mss = mss;
 	cc->cwnd = MAX(cc->cwnd, mss);
+	cc->ssthresh = MAX(cc->ssthresh, 2 * mss);
 }
 
 void tcp_cc_acked(struct tcp_cc *cc, uint32_t acked, dur_t srtt, mono_t now)

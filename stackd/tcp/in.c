@@ -142,12 +142,14 @@ bool tcp_in_acceptable(struct tcp_conn *c, struct tcp_seg *in, mono_t now)
 /* ---- text
  * --------------------------------------------------------------------- */
 
-/* Removes what arrived before and what lies beyond the window. */
+/* Removes what arrived before and what lies beyond the window or a FIN. */
 static void clip(struct tcp_conn *c, struct tcp_seg *in)
 {
 	tcp_seq_t edge = seq_add(c->rcv_nxt, tcp_win_rcv_wnd(c));
 	int32_t old = seq_diff(c->rcv_nxt, in->h.seq), over;
 
+	if (c->fin_seen) /* nothing comes after a FIN */
+		edge = seq_min(edge, c->rcv_fin);
 	if (old > 0 && in->len) {
 		uint32_t n = MIN((uint32_t)old, in->len);
 
@@ -173,6 +175,9 @@ static void note_fin(struct tcp_conn *c, const struct tcp_seg *in)
 	tcp_seq_t at = seq_add(in->h.seq, in->len);
 
 	if (!(in->h.flags & TCP_FIN) || c->fin_seen || seq_lt(at, c->rcv_nxt))
+		return;
+	/* a FIN in the middle of what was received is a lie */
+	if (c->ooo && seq_lt(at, tcp_ooo_end(c->ooo)))
 		return;
 	c->fin_seen = true;
 	c->rcv_fin = at;

@@ -25,6 +25,11 @@ bool tcp_ooo_empty(const struct tcp_ooo *o)
 	return o->n == 0;
 }
 
+tcp_seq_t tcp_ooo_end(const struct tcp_ooo *o)
+{
+	return o->v[o->n - 1].right;
+}
+
 /* Index of the first range that ends at or after `s`. */
 static uint32_t find(const struct tcp_ooo *o, tcp_seq_t s)
 {

@@ -46,6 +46,8 @@ enum tcp_ooo_verdict tcp_ooo_insert(struct tcp_ooo *o, struct pkt_pool *pool,
 struct pkt *tcp_ooo_take(struct tcp_ooo *o, struct pkt_pool *pool,
 			 tcp_seq_t nxt);
 bool tcp_ooo_empty(const struct tcp_ooo *o);
+/* One past the highest byte held; `o` is not empty. */
+tcp_seq_t tcp_ooo_end(const struct tcp_ooo *o);
 void tcp_ooo_check(const struct tcp_ooo *o, tcp_seq_t nxt);
 
 #endif

@@ -114,6 +114,8 @@ void tcp_rtx_push(struct tcp_rtx *r, tcp_seq_t start, uint32_t len, mono_t now)
 static void note_sample(struct tcp_rtx_acked *acc,
 			const struct tcp_rtx_range *e)
 {
+	if (e->flags & TCP_RTX_EVER)
+		acc->resent_at = mono_max(acc->resent_at, e->sent_at);
 	if (e->flags & (TCP_RTX_EVER | TCP_RTX_SACKED))
 		return;
 	if (!acc->have_sample || mono_lt(e->sent_at, acc->sent_at))

@@ -52,6 +52,7 @@ struct tcp_rtx_acked {
 	uint32_t sacked;    /* of these, by SACK */
 	mono_t sent_at;     /* oldest never retransmitted one among them */
 	bool have_sample;   /* sent_at is valid */
+	mono_t resent_at;   /* latest retransmission among them, 0 none */
 };
 
 /* `self` must not move afterwards. */

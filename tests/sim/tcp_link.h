@@ -67,6 +67,7 @@ struct link {
 	/* called for each accepted connection, before its first segment */
 	void (*on_accept)(struct link *l, void *arg);
 	void *arg;
+	bool lax; /* no check of sizes and edges */
 	/* if set: true drops this segment (deterministic loss) */
 	bool (*drop)(struct link *l, const struct tcp_header *h, uint32_t len,
 		     int to, void *arg);

@@ -267,8 +267,31 @@ static bool over(const struct sim *s)
 	return true;
 }
 
+/* What happened in all seeds: a network that never hurts proves nothing. */
+struct totals {
+	uint64_t wire, lost, rto, sack, reno, dsack, ooo, probes, retrans, ce;
+};
+
+static void add_up(struct totals *t, const struct sim *s)
+{
+	t->wire += s->l.wire_segs;
+	t->lost += s->l.lost;
+	for (int i = 0; i < 2; i++) {
+		const struct tcp_stats *st = &s->l.h[i].env.stats;
+
+		t->rto += st->rto_timeouts;
+		t->sack += st->sack_recoveries;
+		t->reno += st->fast_recoveries - st->sack_recoveries;
+		t->dsack += st->dsack_in;
+		t->ooo += st->ooo_in;
+		t->probes += st->zero_window_probes;
+		t->retrans += st->retrans_segs;
+		t->ce += st->ecn_ce_in;
+	}
+}
+
 /* Runs to the end; returns virtual seconds. */
-static double run(uint64_t seed, bool trace)
+static double run(uint64_t seed, bool trace, struct totals *sum)
 {
 	struct sim *s = calloc(1, sizeof(*s));
 	mono_t start, t;
@@ -302,6 +325,7 @@ static double run(uint64_t seed, bool trace)
 		LINK_ASSERT(&s->l, tcp_conn_error(s->l.h[i].conn) == 0);
 		LINK_ASSERT(&s->l, tcp_conn_memory(s->l.h[i].conn) == 0);
 	}
+	add_up(sum, s);
 	took = (double)mono_sub(s->l.now, start).ns / 1e9;
 	link_fini(&s->l);
 	free(s);
@@ -315,9 +339,10 @@ int main(int argc, char **argv)
 	bool trace = argc > 3 && strcmp(argv[3], "-v") == 0;
 	double worst = 0;
 	uint64_t worst_seed = first;
+	struct totals t = {0};
 
 	for (uint64_t i = 0; i < seeds; i++) {
-		double took = run(first + i, trace);
+		double took = run(first + i, trace, &t);
 
 		if (took > worst) {
 			worst = took;
@@ -328,5 +353,17 @@ int main(int argc, char **argv)
 	       "(%.1f virtual seconds)\n",
 	       (unsigned long long)seeds, (unsigned long long)first,
 	       (unsigned long long)worst_seed, worst);
+	printf("segments %llu, lost %llu, retransmitted %llu; time-outs %llu, "
+	       "recoveries SACK %llu, NewReno %llu; D-SACK %llu, out of "
+	       "order %llu, probes %llu, CE %llu\n",
+	       (unsigned long long)t.wire, (unsigned long long)t.lost,
+	       (unsigned long long)t.retrans, (unsigned long long)t.rto,
+	       (unsigned long long)t.sack, (unsigned long long)t.reno,
+	       (unsigned long long)t.dsack, (unsigned long long)t.ooo,
+	       (unsigned long long)t.probes, (unsigned long long)t.ce);
+	/* every mechanism was in use */
+	if (seeds >= 200 && (!t.rto || !t.sack || !t.reno || !t.dsack ||
+			     !t.ooo || !t.probes || !t.ce))
+		return 1;
 	return 0;
 }

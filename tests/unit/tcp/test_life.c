@@ -340,6 +340,28 @@ static void fin_before_a_hole_waits_for_it(void **state)
 	peer_fini(&p);
 }
 
+/* Nothing comes after a FIN: a forged one is refused, or what follows it. */
+static void data_and_fin_cannot_contradict(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	peer_init(&p);
+	peer_connect(&p);
+	peer_send(&p, TCP_ACK, 51, 1, 50);
+	peer_send(&p, TCP_ACK | TCP_FIN, 31, 1, 10); /* before held data */
+	peer_send(&p, TCP_ACK, 1, 1, 30);
+	assert_int_equal(tcp_conn_state(p.c), TCP_S_ESTABLISHED);
+	peer_send(&p, TCP_ACK, 41, 1, 10);
+	assert_int_equal(peer_read(&p, 1, 200), 100);
+	peer_send(&p, TCP_ACK | TCP_FIN, 201, 1, 0); /* FIN seen, a hole */
+	peer_send(&p, TCP_ACK, 151, 1, 100);         /* and data beyond */
+	peer_send(&p, TCP_ACK, 101, 1, 50);
+	assert_int_equal(tcp_conn_state(p.c), TCP_S_CLOSE_WAIT);
+	assert_int_equal(peer_read(&p, 101, 200), 100);
+	peer_fini(&p);
+}
+
 /* [RFC2525 2.17] */
 static void close_with_unread_data_resets(void **state)
 {
@@ -648,6 +670,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(half_close_lets_data_come),
 	cmocka_unit_test(peer_closes_first),
 	cmocka_unit_test(fin_before_a_hole_waits_for_it),
+	cmocka_unit_test(data_and_fin_cannot_contradict),
 	cmocka_unit_test(close_with_unread_data_resets),
 	cmocka_unit_test(data_for_an_orphan_resets),
 	cmocka_unit_test(orphan_does_not_wait_for_ever),

@@ -387,6 +387,36 @@ static void timestamps_time_retransmissions(void **state)
 	peer_fini(&p);
 }
 
+/* The ACK of the first transmission was lost, a duplicate is answered: the
+ * echo is old, and its age is our time-out. */
+static void echo_of_the_first_transmission_is_no_sample(void **state)
+{
+	struct tcp_out first;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p);
+	p.ts = true;
+	peer_connect(&p);
+	peer_write(&p, 100);
+	peer_take(&p);
+	first = p.o;
+	peer_wait_deadline(&p);
+	peer_take(&p);
+	p.o = first; /* what the peer echoes */
+	p.now = mono_add(p.now, DUR_MS(10));
+	peer_send(&p, TCP_ACK, 1, 101, 0);
+	assert_int_equal(p.c->rtt.srtt_ns, DUR_MS(10).ns);
+	/* [RFC6298 5] the back-off stays until a sample comes */
+	assert_int_equal(p.c->rtt.backoff, 1);
+	peer_write(&p, 100);
+	peer_take(&p);
+	p.now = mono_add(p.now, DUR_MS(10));
+	peer_send(&p, TCP_ACK, 1, 201, 0);
+	assert_int_equal(p.c->rtt.backoff, 0);
+	peer_fini(&p);
+}
+
 /* ---- ECN, PMTU
  * ----------------------------------------------------------------------------------
  */
@@ -447,6 +477,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(window_that_shrank_to_zero_is_asked_after),
 	cmocka_unit_test(lost_fin_is_repeated),
 	cmocka_unit_test(timestamps_time_retransmissions),
+	cmocka_unit_test(echo_of_the_first_transmission_is_no_sample),
 	cmocka_unit_test(ece_reduces_once_per_window),
 	cmocka_unit_test(smaller_path_resends_in_smaller_pieces),
 };
