@@ -187,6 +187,8 @@ static void test_vlan(void **state)
 {
 	struct deck_device wire = bridged("osa3");
 	struct osa_port *a, *b, *c, *d;
+	struct ip_addr who;
+	uint8_t mac[6];
 	struct pkt *k;
 
 	(void)state;
@@ -203,6 +205,8 @@ static void test_vlan(void **state)
 	exchange(a, b, "10.9.0.2", "10.9.0.3");
 	exchange(b, a, "fd09::3", "fd09::2");
 	assert_null(drain(c, is_ours));
+	/* c has b's address, but in another network */
+	assert_false(osa_conflict(c, &who, mac));
 	k = drain(d, is_arp_of_vlan_7);
 	assert_non_null(k);
 	pkt_free(&pool, k);
@@ -244,14 +248,14 @@ static void test_routes(void **state)
 {
 	static const char *const gateway[] = {"10.9.0.9/24", NULL};
 	struct frame f = packet("10.9.0.2", "192.0.2.77");
-	struct osa_route r[2] = {{.gateway = addr("10.9.0.9")},
-				 {.gateway = addr("10.9.0.3")}};
+	struct osa_route r[2] = {{.gateway = addr("10.9.0.3")},
+				 {.gateway = addr("10.9.0.9")}};
 	struct osa_port *a, *b, *c;
 	struct pkt *k;
 
 	(void)state;
-	r[0].dst = (struct ip_prefix){ip_any(IP_V4), 0};
-	r[1].dst = netns_prefix("192.0.2.0/24");
+	r[0].dst = netns_prefix("192.0.2.0/24");
+	r[1].dst = (struct ip_prefix){ip_any(IP_V4), 0};
 	bridge();
 	a = open_bridged("osa0", ours, 0);
 	b = open_bridged("osa1", theirs, 0);

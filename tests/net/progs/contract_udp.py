@@ -57,6 +57,41 @@ class DatagramCases:
         self.assertEqual(self.errno_of(u.recv, 100, socket.MSG_DONTWAIT),
                          errno.EAGAIN)
 
+    def test_udp_connect_keeps_what_waits(self):
+        """As socat's UDP-LISTEN does: look who sends, connect to him, read
+        what he had sent already; the next server binds the same port."""
+        u, k, ua, ka = self.pair()
+        for i in range(3):
+            k.sendto(b"early %d" % i, ua)
+        data, who = u.recvfrom(100, socket.MSG_PEEK)
+        self.assertEqual((data, who[:2]), (b"early 0", ka))
+        u.connect(who)
+        for i in range(3):
+            self.assertEqual(u.recv(100), b"early %d" % i)
+        k.sendto(b"late", ua)
+        self.assertEqual(u.recv(100), b"late")
+        u.send(b"answer")
+        self.assertEqual(k.recvfrom(100)[0], b"answer")
+
+    def test_udp_listener_beside_a_connected_socket(self):
+        """The connected socket gets its peer's datagrams, the other one
+        everybody else's."""
+        u = self.sock(socket.SOCK_DGRAM)
+        u.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        u.bind((self.local, 0))
+        ua = (self.local, u.getsockname()[1])
+        k, k2 = (self.remote(socket.SOCK_DGRAM) for _ in range(2))
+        for x in (k, k2):
+            x.bind((self.peer_addr, 0))
+        u.connect((self.peer_addr, k.getsockname()[1]))
+        v = self.sock(socket.SOCK_DGRAM)
+        v.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        v.bind(ua)
+        k2.sendto(b"second", ua)
+        self.assertEqual(v.recv(100), b"second")
+        k.sendto(b"first", ua)
+        self.assertEqual(u.recv(100), b"first")
+
     def test_udp_refused(self):
         u, k, _ua, ka = self.pair()
         k.close()
