@@ -2,6 +2,7 @@
  * main.c: the life of stackd. daemon_main() (common/daemon) walks through the
  * stages; here is what each of them means for a TCP/IP stack.
  */
+#include "api/selftest.h"
 #include "commands.h"
 #include "daemon/log.h"
 #include "deck/deck.h"
@@ -266,6 +267,26 @@ static int start_loop(struct stackd *sd)
 	return r < 0 ? fail("event loop", r) : 0;
 }
 
+/* Programs would see wrong results on a kernel that fails one of these. */
+static int check_kernel(void)
+{
+	size_t n;
+	const struct api_probe *p = api_probes(&n);
+	char err[160], text[256];
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int one = p[i].run(err, sizeof err);
+
+		if (one == 0)
+			continue;
+		snprintf(text, sizeof text, "%s: %s", p[i].claim, err);
+		log_msg(MSG_CPLT310E, text);
+		r = one;
+	}
+	return r;
+}
+
 static int start_api(struct stackd *sd)
 {
 	struct api_ops ops = loop_api_ops(sd->loop);
@@ -326,6 +347,8 @@ static int stackd_start(void *arg, struct daemon *d)
 	r = setup_make_stack(sd);
 	if (r == 0)
 		r = start_loop(sd);
+	if (r == 0)
+		r = check_kernel();
 	if (r == 0)
 		r = start_api(sd);
 	if (r == 0)
