@@ -54,7 +54,10 @@ struct ip_tune {
 				     * once and only announced */
 };
 
+/* The values named above. */
 void ip_tune_default(struct ip_tune *ret);
+/* A stack with its loopback interface; env and tune are copied, the pool is
+ * borrowed for the stack's life. NULL: no memory. */
 struct ip_stack *ip_stack_new(const struct ip_env *env,
 			      const struct ip_tune *tune);
 void ip_stack_free(struct ip_stack *ips);
@@ -133,7 +136,12 @@ struct ip_route {
 	mono_t until; /* MONO_NEVER = for ever */
 };
 
+/* ifindex 0: the interface whose prefix has the gateway; `until` 0: for ever.
+ * 0, -EEXIST, -EINVAL (lengths, families, a gateway that is ours), -ENODEV,
+ * -ENETUNREACH (gateway on no link), -ENOSPC (1024), -ENOMEM. */
 int ip_route_add(struct ip_stack *ips, const struct ip_route *r) MUST_USE;
+/* The route with the same prefix, gateway and interface. 0, -ESRCH, or an
+ * error of ip_route_add(). */
 int ip_route_del(struct ip_stack *ips, const struct ip_route *r) MUST_USE;
 
 /* ---- firewall (first match wins, no match = allow) ---------------------- */
@@ -260,11 +268,12 @@ int ip_path(struct ip_stack *ips, const struct ip_addr *dst,
  * The transport has checked that a "packet too big" (IP_EV_PMTU) belongs to
  * one of its connections: remember `mtu` for `dst` for ten minutes (RFC 1191
  * 6.3, RFC 8201 4). Values below 552 (v4) become 552 and lock the path;
- * below 1280 (v6) they are ignored (RFC 8021); an MTU is never raised. True
- * when the path got a smaller MTU; the path generation changes then.
+ * below 1280 (v6) they are refused (RFC 8021); an MTU is never raised.
+ * 0: the path got a smaller MTU, and the path generation changed. -EALREADY:
+ * it was as small before; -EINVAL: refused; -ENOMEM.
  */
-bool ip_pmtu_set(struct ip_stack *ips, const struct ip_addr *dst, uint32_t mtu,
-		 mono_t now);
+int ip_pmtu_set(struct ip_stack *ips, const struct ip_addr *dst, uint32_t mtu,
+		mono_t now) MUST_USE;
 /* The transport saw forward progress along `path`: its next hop is alive
  * (RFC 4861 7.3.1). Cheap enough for every acknowledgement. */
 void ip_path_confirm(struct ip_stack *ips, const struct ip_path *path,
@@ -397,14 +406,19 @@ struct ip_neigh_info {
 	mono_t since;
 };
 
+/* See above: *it counts on from 0. */
 bool ip_iter_iface(const struct ip_stack *ips, uint32_t *it,
 		   struct ip_iface_info *ret);
+/* See above: *it counts on from 0. */
 bool ip_iter_addr(const struct ip_stack *ips, uint32_t *it,
 		  struct ip_addr_info *ret);
+/* See above: *it counts on from 0. */
 bool ip_iter_route(const struct ip_stack *ips, uint32_t *it,
 		   struct ip_route *ret);
+/* See above: *it counts on from 0. */
 bool ip_iter_neigh(const struct ip_stack *ips, uint32_t *it,
 		   struct ip_neigh_info *ret);
+/* See above: *it counts on from 0. */
 bool ip_iter_rule(const struct ip_stack *ips, uint32_t *it,
 		  struct ip_rule *ret);
 
@@ -413,6 +427,7 @@ struct ip_counters {
 		fragments_out, reassembled, icmp_in, icmp_out, arp_in, arp_out,
 		nd_in, nd_out, dad_conflicts;
 };
+/* Borrowed; counts from the stack's birth. */
 const struct ip_counters *ip_counters(const struct ip_stack *ips);
 /* Bytes of memory held besides the packet pool. */
 size_t ip_memory(const struct ip_stack *ips);

@@ -406,6 +406,8 @@ void ip_slaac_retry(struct ip_ifaddr *ia, mono_t now);
  * ------------------------------------------------------------------------------
  */
 
+/* Adds, or renews what is there (connected: counts). Errors as of
+ * ip_route_add(). */
 int ip_route_insert(struct ip_stack *ips, const struct ip_route *r,
 		    enum ip_route_origin origin) MUST_USE;
 /* Removes one reference of a connected route, or the route itself. */
@@ -495,8 +497,11 @@ struct ip_in {
 	uint8_t l2_src[6];
 };
 
+/* From the IP header on: true = *ret is for a transport; the packet is taken
+ * in any case. */
 bool ip_input4(struct ip_stack *ips, struct ip_in *in, struct ip_rx *ret,
 	       mono_t now);
+/* The same for IPv6. */
 bool ip_input6(struct ip_stack *ips, struct ip_in *in, struct ip_rx *ret,
 	       mono_t now);
 /* Behind all IP headers: firewall, ICMP, transports. */
@@ -544,6 +549,7 @@ void ip_reasm_free_all(struct ip_stack *ips);
  * ----------------------------------------------------------------------------------------
  */
 
+/* An empty cache; -ENOMEM. */
 int ip_neighs_setup(struct ip_iface *ifc) MUST_USE;
 void ip_neighs_free(struct ip_iface *ifc);
 /* Forgets all but permanent ones (the link went down). */
@@ -595,6 +601,7 @@ void ip_router_expire(struct ip_iface *ifc, mono_t now);
  * ------------------------------------------------------------------------------------------------
  */
 
+/* `ifc` NULL: on any interface. */
 bool ip_group_member(const struct ip_stack *ips, const struct ip_iface *ifc,
 		     const struct ip_addr *group);
 /* Membership for our own needs; not counted against the limit. */

@@ -6,7 +6,7 @@
 #include "ip/ip_int.h"
 #include "wire/ipv6.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 /* [RFC1191 6.3] [RFC8201 5.3] after this a larger MTU is tried again */
@@ -99,35 +99,30 @@ static uint32_t link_mtu(const struct ip_stack *ips, const struct ip_addr *dst)
 		 : UINT32_MAX;
 }
 
-bool ip_pmtu_set(struct ip_stack *ips, const struct ip_addr *dst, uint32_t mtu,
-		 mono_t now)
+int ip_pmtu_set(struct ip_stack *ips, const struct ip_addr *dst, uint32_t mtu,
+		mono_t now)
 {
 	const struct ip_pmtu *old = ip_pmtu_get(ips, dst);
 	bool locked = dst->family == IP_V4 && mtu < V4_MIN;
 	uint32_t value = locked ? V4_MIN : mtu;
 	struct ip_pmtu *e;
-	uint32_t i;
 
 	if (dst->family == IP_V6 && mtu < IPV6_MTU_MIN)
-		return false; /* [RFC8021 3] [RFC8201 4] */
+		return -EINVAL; /* [RFC8021 3] [RFC8201 4] */
 	if (value >= link_mtu(ips, dst) && !locked)
-		return false;
-	if (old && (old->mtu < value || (old->mtu == value && !locked)))
-		return false;
-	if (old) {
-		i = (uint32_t)(old - ips->pmtu);
-		e = &ips->pmtu[i];
-	} else {
-		e = insert(ips, dst);
-		if (!e)
-			return false;
-	}
+		return -EALREADY;
+	if (old &&
+	    (old->mtu < value || (old->mtu == value && old->locked >= locked)))
+		return -EALREADY;
+	e = old ? &ips->pmtu[old - ips->pmtu] : insert(ips, dst);
+	if (!e)
+		return -ENOMEM;
 	e->mtu = value;
 	e->locked |= locked;
 	e->until = mono_add(now, DUR_S(AGE_S));
 	ip_path_changed(ips);
 	arm_timer(ips);
-	return true;
+	return 0;
 }
 
 void ip_pmtu_expire(struct ip_stack *ips, mono_t now)

@@ -58,6 +58,7 @@ struct pkt_pool {
 	uint64_t refused;    /* allocations that met the limit */
 };
 
+/* An empty pool that hands out at most `limit_bytes` at a time. */
 void pkt_pool_init(struct pkt_pool *pool, size_t limit_bytes);
 /* Frees the cached buffers; all others must have come back. */
 void pkt_pool_fini(struct pkt_pool *pool);

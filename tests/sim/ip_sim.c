@@ -303,8 +303,8 @@ static void act(void)
 		}
 		break;
 	case 4:
-		(void)ip_pmtu_set(o->ips, &a, 1280 + (uint32_t)rnd(300),
-				  sim.now);
+		(void)!ip_pmtu_set(o->ips, &a, 1280 + (uint32_t)rnd(300),
+				   sim.now);
 		break;
 	default:
 		if (to != h)

@@ -509,20 +509,20 @@ static void path_mtu(void **state UNUSED)
 
 	setup_tune(NULL);
 	gen = ip_path_gen(w.ips);
-	assert_true(ip_pmtu_set(w.ips, &d4, 1400, w.now));
+	assert_int_equal(ip_pmtu_set(w.ips, &d4, 1400, w.now), 0);
 	assert_true(ip_path_gen(w.ips) != gen);
 	assert_int_equal(ip_path(w.ips, &d4, NULL, 0, &p), 0);
 	assert_int_equal(p.mtu, 1400);
 	/* never up */
-	assert_false(ip_pmtu_set(w.ips, &d4, 1450, w.now));
-	assert_false(ip_pmtu_set(w.ips, &d4, 9000, w.now));
+	assert_int_equal(ip_pmtu_set(w.ips, &d4, 1450, w.now), -EALREADY);
+	assert_int_equal(ip_pmtu_set(w.ips, &d4, 9000, w.now), -EALREADY);
 	/* [RFC8201 4] [RFC8021] */
-	assert_false(ip_pmtu_set(w.ips, &d6, 1279, w.now));
-	assert_true(ip_pmtu_set(w.ips, &d6, 1280, w.now));
+	assert_int_equal(ip_pmtu_set(w.ips, &d6, 1279, w.now), -EINVAL);
+	assert_int_equal(ip_pmtu_set(w.ips, &d6, 1280, w.now), 0);
 	assert_int_equal(ip_path(w.ips, &d6, NULL, 0, &p), 0);
 	assert_int_equal(p.mtu, 1280);
 	/* less than we believe: DF goes, the packet passes */
-	assert_true(ip_pmtu_set(w.ips, &d4, 100, w.now));
+	assert_int_equal(ip_pmtu_set(w.ips, &d4, 100, w.now), 0);
 	assert_int_equal(ip_path(w.ips, &d4, NULL, 0, &p), 0);
 	assert_int_equal(p.mtu, 552);
 	assert_true(p.mtu_locked);
@@ -551,7 +551,7 @@ static void path_mtu_table_is_bounded(void **state UNUSED)
 		d.b[2] = (uint8_t)(i >> 8);
 		d.b[3] = (uint8_t)i;
 		w.now.ns++;
-		(void)ip_pmtu_set(w.ips, &d, 1000, w.now);
+		(void)!ip_pmtu_set(w.ips, &d, 1000, w.now);
 	}
 	assert_int_equal(w.ips->n_pmtu, 1024);
 	first.b[3] = 0;
