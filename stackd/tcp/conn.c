@@ -268,8 +268,7 @@ void tcp_conn_close(struct tcp_conn *c, mono_t now)
 		tcp_conn_shutdown(c, now);
 }
 
-/* ---- user side: data --------------------------------------------------------
- */
+/* ---- user side: data ------------------------------------------------ */
 
 static bool may_write(const struct tcp_conn *c)
 {
@@ -333,8 +332,7 @@ void tcp_conn_read_consume(struct tcp_conn *c, size_t used, mono_t now)
 		c->want_ack = true;
 }
 
-/* ---- user side: what is so
- * ---------------------------------------------------- */
+/* ---- user side: what is so ------------------------------------------ */
 
 unsigned tcp_conn_ready(const struct tcp_conn *c)
 {
@@ -392,8 +390,7 @@ size_t tcp_conn_memory(const struct tcp_conn *c)
 	return n;
 }
 
-/* ---- the network said -------------------------------------------------------
- */
+/* ---- the network said ----------------------------------------------- */
 
 void tcp_conn_set_path(struct tcp_conn *c, const struct tcp_path *path,
 		       mono_t now)

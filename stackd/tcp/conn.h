@@ -151,8 +151,7 @@ struct tcp_conn {
 	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
 };
 
-/* ---- conn.c ----------------------------------------------------------------
- */
+/* ---- conn.c --------------------------------------------------------- */
 
 /* The only writer of c->state; does what entering a state implies. */
 void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s);
@@ -194,8 +193,7 @@ static inline bool tcp_conn_may_receive(const struct tcp_conn *c)
 /* Sends a RST in answer to `in` (RFC 9293 3.5.2) from the next output. */
 void tcp_conn_reply_reset(struct tcp_conn *c, const struct tcp_seg *in);
 
-/* ---- opt.c: negotiation ----------------------------------------------------
- */
+/* ---- opt.c: negotiation --------------------------------------------- */
 
 /* Options of our SYN or SYN-ACK (`answer`: only what the peer offered). */
 void tcp_opt_syn(const struct tcp_conn *c, bool answer,
@@ -210,8 +208,7 @@ uint8_t tcp_opt_wscale_for(uint32_t bytes);
 /* Raw window of a SYN. */
 uint16_t tcp_opt_syn_window(const struct tcp_tune *t);
 
-/* ---- in.c: segment checks, text --------------------------------------------
- */
+/* ---- in.c: segment checks, text ------------------------------------- */
 
 /* RFC 7323 5.3; false: dropped (counted, ACK wanted). */
 bool tcp_in_paws(struct tcp_conn *c, const struct tcp_seg *in, mono_t now);
@@ -227,8 +224,7 @@ bool tcp_in_fin_due(const struct tcp_conn *c);
 void tcp_in_challenge(struct tcp_conn *c, mono_t now);
 bool tcp_env_challenge_ok(struct tcp_env *env, mono_t now);
 
-/* ---- win.c: receive window -------------------------------------------------
- */
+/* ---- win.c: receive window ------------------------------------------ */
 
 static inline uint32_t tcp_win_rcv_wnd(const struct tcp_conn *c)
 {
@@ -245,8 +241,7 @@ void tcp_win_consumed(struct tcp_conn *c, uint32_t n, mono_t now);
 /* A data segment arrived: round-trip estimate of the receiver. */
 void tcp_win_sample(struct tcp_conn *c, const struct tcp_seg *in, mono_t now);
 
-/* ---- ack.c: acknowledgements, recov.c: loss --------------------------------
- */
+/* ---- ack.c: acknowledgements, recov.c: loss ------------------------- */
 
 /* RFC 9293 3.10.7.4 fifth for synchronized states; false: drop segment. */
 bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now);
@@ -271,8 +266,7 @@ void tcp_recov_ece(struct tcp_conn *c);
 /* What is outstanding is too large for the path now. */
 void tcp_recov_resegment(struct tcp_conn *c);
 
-/* ---- out.c -----------------------------------------------------------------
- */
+/* ---- out.c ---------------------------------------------------------- */
 
 enum tcp_want_kind {
 	TCP_WANT_NOTHING,
@@ -298,8 +292,7 @@ struct tcp_want tcp_out_want(const struct tcp_conn *c);
 /* Is the window, not cwnd or Nagle, what stops new data? */
 bool tcp_out_window_blocked(const struct tcp_conn *c);
 
-/* ---- timer.c ---------------------------------------------------------------
- */
+/* ---- timer.c -------------------------------------------------------- */
 
 static inline void tcp_timer_set(struct tcp_conn *c, enum tcp_timer t,
 				 mono_t at)
@@ -326,8 +319,7 @@ void tcp_timer_arm_user(struct tcp_conn *c, bool restart, mono_t now);
 /* Output is dry: PERSIST and CORK as the state needs them. */
 void tcp_timer_settle(struct tcp_conn *c, mono_t now);
 
-/* ---- listen.c, cookie.c ----------------------------------------------------
- */
+/* ---- listen.c, cookie.c --------------------------------------------- */
 
 struct tcp_options;
 /* Makes the ISS (and *ts_val's low bits, if the peer sent timestamps) that

@@ -23,8 +23,7 @@ void tcp_conn_reply_reset(struct tcp_conn *c, const struct tcp_seg *in)
 	c->reply_num = c->reply_has_ack ? o.h.ack.v : o.h.seq.v;
 }
 
-/* ---- [RFC9293 3.10.7.3] SYN-SENT --------------------------------------------
- */
+/* ---- [RFC9293 3.10.7.3] SYN-SENT ------------------------------------ */
 
 static bool syn_sent_ack_ok(const struct tcp_conn *c, const struct tcp_seg *in)
 {
@@ -92,8 +91,7 @@ static void syn_sent_input(struct tcp_conn *c, struct tcp_seg *in, mono_t now)
 	c->retries = 0;
 }
 
-/* ---- [RFC9293 3.10.7.4] other states ----------------------------------------
- */
+/* ---- [RFC9293 3.10.7.4] other states -------------------------------- */
 
 static void rst_arrived(struct tcp_conn *c, const struct tcp_seg *in,
 			mono_t now)
@@ -202,7 +200,7 @@ static void peer_fin(struct tcp_conn *c)
 	}
 }
 
-/* [RFC9293 3.6.1 MUST-17] Text for a program that has gone: RST, so that the
+/* [RFC9293 3.6.1 SHLD-3] Text for a program that has gone: RST, so that the
  * peer knows that it is lost. True: it was so. */
 static bool text_after_close(struct tcp_conn *c, const struct tcp_seg *in)
 {

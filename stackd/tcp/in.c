@@ -139,8 +139,7 @@ bool tcp_in_acceptable(struct tcp_conn *c, struct tcp_seg *in, mono_t now)
 	return false;
 }
 
-/* ---- text
- * --------------------------------------------------------------------- */
+/* ---- text ----------------------------------------------------------- */
 
 /* Removes what arrived before and what lies beyond the window or a FIN. */
 static void clip(struct tcp_conn *c, struct tcp_seg *in)
@@ -242,8 +241,8 @@ static void hold(struct tcp_conn *c, struct tcp_seg *in)
 	}
 }
 
-/* [RFC9293 3.8.6.3 MUST-58, MUST-59] [RFC5681 4.2] at least every second full
- * segment at once, everything else within the delay. */
+/* [RFC9293 3.8.6.3 SHLD-18, SHLD-19, MUST-40] [RFC5681 4.2] at least every
+ * second full segment at once, everything else within the delay. */
 static void owe_ack(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 {
 	uint32_t owed = (uint32_t)seq_diff(c->rcv_nxt, c->rcv_acked);

@@ -79,8 +79,7 @@ uint32_t tcp_listener_half_open(const struct tcp_listener *l)
 	return l->n;
 }
 
-/* ---- the table
- * ---------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------ */
 
 static struct half **bucket(const struct tcp_listener *l,
 			    const struct tcp_tuple *t)
@@ -179,8 +178,7 @@ static struct half *remember(struct tcp_listener *l,
 	return h;
 }
 
-/* ---- SYN, SYN-ACK
- * --------------------------------------------------------------- */
+/* ---- SYN, SYN-ACK --------------------------------------------------- */
 
 static void request_from_syn(const struct tcp_listener *l,
 			     const struct tcp_tuple *t,
@@ -269,8 +267,7 @@ static enum tcp_listen_verdict new_syn(struct tcp_listener *l,
 	return TCP_LISTEN_REPLY;
 }
 
-/* ---- segments for a half-open connection (SYN-RECEIVED)
- * ------------------------- */
+/* ---- segments for a half-open connection (SYN-RECEIVED) ------------- */
 
 static void build_ack(const struct tcp_request *r, struct tcp_out *ret,
 		      const struct tcp_tune *t, mono_t now)
@@ -393,8 +390,15 @@ static enum tcp_listen_verdict half_input(struct tcp_listener *l,
 	return half_ack(l, h, in, accept_room, ret, ret_req, now);
 }
 
-/* ---- the door
- * ----------------------------------------------------------------------- */
+/* ---- the door ------------------------------------------------------- */
+
+/* [RFC9293 3.9.2.3 MUST-57, MUST-63] Both ends must be single hosts. */
+static bool unicast(const struct tcp_tuple *t)
+{
+	return !ip_is_multicast(&t->local) && !ip_is_broadcast(&t->local) &&
+	       !ip_is_multicast(&t->remote) && !ip_is_broadcast(&t->remote) &&
+	       !ip_is_any(&t->remote);
+}
 
 /* [RFC9293 3.10.7.2 second] an ACK for a listener: a cookie, or a RST. */
 static enum tcp_listen_verdict stray_ack(
@@ -436,6 +440,8 @@ enum tcp_listen_verdict tcp_listener_input(
 				 now);
 	if (!(f & TCP_SYN)) /* fourth */
 		return drop(l, TCP_DROP_NO_ACK);
+	if (!unicast(t))
+		return drop(l, TCP_DROP_BAD_HEADER);
 	if (f & TCP_FIN) /* never sent by a TCP; a scanner's */
 		return drop(l, TCP_DROP_BAD_HEADER);
 	if (!accept_room)
@@ -443,9 +449,7 @@ enum tcp_listen_verdict tcp_listener_input(
 	return new_syn(l, t, in, path, ret_out, now);
 }
 
-/* ---- time
- * ---------------------------------------------------------------------------
- */
+/* ---- time ----------------------------------------------------------- */
 
 mono_t tcp_listener_deadline(const struct tcp_listener *l)
 {

@@ -29,8 +29,7 @@ static uint32_t usable(const struct tcp_conn *c, tcp_seq_t seq)
 	return n > 0 ? (uint32_t)n : 0;
 }
 
-/* ---- again
- * ------------------------------------------------------------------- */
+/* ---- again ---------------------------------------------------------- */
 
 static bool rtx_candidate(const struct tcp_conn *c, tcp_seq_t *seq,
 			  uint32_t *len)
@@ -69,8 +68,7 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 	return want(len ? TCP_WANT_REXMT : TCP_WANT_NOTHING, seq, len);
 }
 
-/* ---- new
- * --------------------------------------------------------------------- */
+/* ---- new ------------------------------------------------------------ */
 
 /* Nagle in Minshall's form: a partial segment waits while an earlier one is
  * unacknowledged [RFC9293 3.7.4 SHLD-7]; cork and MSG_MORE hold it anyway. */
@@ -173,8 +171,7 @@ struct tcp_want tcp_out_want(const struct tcp_conn *c)
 		    0);
 }
 
-/* ---- building
- * ------------------------------------------------------------------ */
+/* ---- building ------------------------------------------------------- */
 
 static void begin(struct tcp_conn *c, struct tcp_out *o, uint8_t flags,
 		  tcp_seq_t seq)
@@ -307,7 +304,7 @@ static uint32_t put_payload(struct tcp_conn *c, struct tcp_out *o,
 	o->len = got;
 	o->gso_size = got > c->mss ? c->mss : 0;
 	if (got && seq_eq(seq_add(seq, got), c->snd.end))
-		o->h.flags |= TCP_PSH; /* [RFC9293 3.9.1 MUST-60] */
+		o->h.flags |= TCP_PSH; /* [RFC9293 3.9.1 MUST-61] */
 	if (got < len && got == data) {
 		o->h.flags |= TCP_FIN;
 		return got + 1;

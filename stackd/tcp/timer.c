@@ -129,7 +129,7 @@ static void keep_expired(struct tcp_conn *c, mono_t now)
 
 	if (tcp_conn_outstanding(c) || tcp_conn_unsent(c) ||
 	    mono_lt(now, due)) {
-		/* [RFC9293 3.8.4 MUST-28] only idle connections are probed;
+		/* [RFC9293 3.8.4 MUST-26] only idle connections are probed;
 		 * with data on its way REXMT and PERSIST do the same */
 		c->keep_sent = 0;
 		tcp_timer_set(c, TCP_T_KEEP,

@@ -108,8 +108,7 @@ void link_fini(struct link *l)
 	}
 }
 
-/* ---- the wire: a heap by time, then order
- * ------------------------------------- */
+/* ---- the wire: a heap by time, then order --------------------------- */
 
 static bool before(const struct link_seg *a, const struct link_seg *b)
 {
@@ -192,8 +191,7 @@ static void transmit(struct link *l, int from, const struct tcp_header *h,
 		put_on_wire(l, !from, h, payload, len, segs, ecn);
 }
 
-/* ---- what leaves a host
- * ---------------------------------------------------------- */
+/* ---- what leaves a host --------------------------------------------- */
 
 static void check_edge(struct link *l, int from, const struct tcp_header *h)
 {
@@ -328,8 +326,7 @@ void link_flush(struct link *l)
 		flush_listener(l);
 }
 
-/* ---- what arrives
- * ------------------------------------------------------------------ */
+/* ---- what arrives --------------------------------------------------- */
 
 void link_listen(struct link *l)
 {
@@ -438,9 +435,7 @@ void link_inject(struct link *l, int to, const struct tcp_header *h,
 	arrive(l, to, &in);
 }
 
-/* ---- time
- * -----------------------------------------------------------------------------
- */
+/* ---- time ----------------------------------------------------------- */
 
 mono_t link_next(const struct link *l)
 {

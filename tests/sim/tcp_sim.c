@@ -47,8 +47,7 @@ static uint32_t pick(struct link *l, const uint32_t *v, size_t n)
 	pick((l), (const uint32_t[]){__VA_ARGS__}, \
 	     ARRAY_SIZE(((const uint32_t[]){__VA_ARGS__})))
 
-/* ---- programs
- * --------------------------------------------------------------------- */
+/* ---- programs ------------------------------------------------------- */
 
 static void do_write(struct sim *s, int i)
 {
@@ -161,8 +160,7 @@ static void program(struct sim *s, int i)
 		finish_writing(s, i);
 }
 
-/* ---- one seed
- * --------------------------------------------------------------------- */
+/* ---- one seed ------------------------------------------------------- */
 
 static void choose_network(struct sim *s, uint64_t seed, bool trace)
 {

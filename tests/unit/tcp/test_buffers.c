@@ -34,8 +34,7 @@ static struct pkt *filled(struct pkt_pool *pool, enum pkt_size size,
 	return p;
 }
 
-/* ---- send buffer
- * ---------------------------------------------------------------- */
+/* ---- send buffer ---------------------------------------------------- */
 
 static void fill(struct tcp_sndbuf *b, struct pkt_pool *pool, uint32_t at,
 		 uint32_t ask, uint32_t use)
@@ -158,8 +157,7 @@ static void send_buffer_keeps_every_byte(void **state)
 	}
 }
 
-/* ---- receive queue
- * ---------------------------------------------------------------- */
+/* ---- receive queue -------------------------------------------------- */
 
 static void large_payload_is_not_copied(void **state)
 {
@@ -238,8 +236,7 @@ static void receive_queue_keeps_every_byte(void **state)
 	}
 }
 
-/* ---- reassembly
- * ---------------------------------------------------------------------- */
+/* ---- reassembly ----------------------------------------------------- */
 
 static enum tcp_ooo_verdict put(struct tcp_ooo *o, struct pkt_pool *pool,
 				uint32_t at, uint32_t len)

@@ -16,8 +16,7 @@ static unsigned ready(const struct peer *p)
 	return tcp_conn_ready(p->c);
 }
 
-/* ---- open
- * --------------------------------------------------------------------- */
+/* ---- open ----------------------------------------------------------- */
 
 static void syn_offers_everything(void **state)
 {
@@ -214,8 +213,7 @@ static void data_on_the_syn_ack_is_taken(void **state)
 	peer_fini(&p);
 }
 
-/* ---- ICMP: RFC 5927, RFC 1122 4.2.3.9
- * --------------------------------------------- */
+/* ---- ICMP: RFC 5927, RFC 1122 4.2.3.9 ------------------------------- */
 
 static void icmp_ends_only_an_open(void **state)
 {
@@ -267,8 +265,7 @@ static void soft_error_explains_a_failed_open(void **state)
 	peer_fini(&p);
 }
 
-/* ---- close
- * ------------------------------------------------------------------------- */
+/* ---- close ---------------------------------------------------------- */
 
 static void half_close_lets_data_come(void **state)
 {
@@ -379,7 +376,7 @@ static void close_with_unread_data_resets(void **state)
 	peer_fini(&p);
 }
 
-/* [RFC9293 3.6.1 MUST-17] [RFC1122 4.2.2.13] */
+/* [RFC9293 3.6.1 SHLD-3] [RFC1122 4.2.2.13] */
 static void data_for_an_orphan_resets(void **state)
 {
 	struct peer p;
@@ -522,8 +519,7 @@ static void retransmitted_fin_restarts_2msl(void **state)
 	peer_fini(&p);
 }
 
-/* ---- options and displays
- * ------------------------------------------------------------ */
+/* ---- options and displays ------------------------------------------- */
 
 static void option_ranges(void **state)
 {

@@ -112,8 +112,7 @@ static void dry(struct world *w)
 	assert_true(mono_lt(w->now, tcp_listener_deadline(w->l)));
 }
 
-/* ---- handshake
- * ------------------------------------------------------------------ */
+/* ---- handshake ------------------------------------------------------ */
 
 static void handshake_makes_a_connection(void **state)
 {
@@ -234,8 +233,7 @@ static void repeated_syn_is_answered_again(void **state)
 	end(&w);
 }
 
-/* ---- [RFC9293 3.10.7.2] LISTEN, 3.10.7.4 SYN-RECEIVED
- * ------------------------------- */
+/* ---- [RFC9293 3.10.7.2] LISTEN, 3.10.7.4 SYN-RECEIVED --------------- */
 
 static void listen_answers_by_the_book(void **state)
 {
@@ -255,6 +253,30 @@ static void listen_answers_by_the_book(void **state)
 	s = segment(0, 1, 0); /* fourth */
 	assert_int_equal(give(&w, 1, &s), TCP_LISTEN_NOTHING);
 	assert_int_equal(tcp_listener_half_open(w.l), 0);
+	end(&w);
+}
+
+/* [RFC9293 3.9.2.3 MUST-57, MUST-63] */
+static void syns_of_groups_are_ignored(void **state)
+{
+	struct tcp_tuple t = tuple(1);
+	struct tcp_seg s = syn();
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	for (int i = 0; i < 3; i++) {
+		t = tuple(1);
+		if (i == 0)
+			t.local = ip_v4(224, 0, 0, 5);
+		else if (i == 1)
+			t.local = ip_v4(255, 255, 255, 255);
+		else
+			t.remote = ip_v4(239, 1, 1, 1);
+		assert_int_equal(tcp_listener_input(w.l, &t, &s, &w.path, true,
+						    &w.o, &w.req, w.now),
+				 TCP_LISTEN_NOTHING);
+	}
 	end(&w);
 }
 
@@ -343,8 +365,7 @@ static void full_accept_queue_keeps_the_request(void **state)
 	end(&w);
 }
 
-/* ---- many, and too many
- * ---------------------------------------------------------------- */
+/* ---- many, and too many --------------------------------------------- */
 
 static void thousands_are_found_and_expire(void **state)
 {
@@ -485,8 +506,7 @@ static void forged_and_old_cookies_are_refused(void **state)
 	end(&w);
 }
 
-/* ---- TIME-WAIT: RFC 9293 3.6.1, RFC 6191, RFC 1337
- * --------------------------------------- */
+/* ---- TIME-WAIT: RFC 9293 3.6.1, RFC 6191, RFC 1337 ------------------ */
 
 static struct tcp_timewait record(const struct world *w)
 {
@@ -586,8 +606,7 @@ static void timewait_tuple_can_be_taken_over(void **state)
 	end(&w);
 }
 
-/* ---- [RFC9293 3.10.7.1]
- * ---------------------------------------------------------------------- */
+/* ---- [RFC9293 3.10.7.1] --------------------------------------------- */
 
 static void stray_segments_are_reset(void **state)
 {
@@ -617,6 +636,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(synack_is_repeated_then_forgotten),
 	cmocka_unit_test(repeated_syn_is_answered_again),
 	cmocka_unit_test(listen_answers_by_the_book),
+	cmocka_unit_test(syns_of_groups_are_ignored),
 	cmocka_unit_test(half_open_answers_by_the_book),
 	cmocka_unit_test(icmp_forgets_a_half_open_one),
 	cmocka_unit_test(full_accept_queue_keeps_the_request),

@@ -50,8 +50,7 @@ static void expect_seg(struct peer *p, uint32_t i)
 	assert_int_equal(p->o.len, MSS);
 }
 
-/* ---- without SACK: RFC 5681, 6582, 3042
- * ------------------------------------------ */
+/* ---- without SACK: RFC 5681, 6582, 3042 ----------------------------- */
 
 static void limited_transmit_then_fast_retransmit(void **state)
 {
@@ -140,8 +139,7 @@ static void data_and_window_updates_are_no_duplicates(void **state)
 	peer_fini(&p);
 }
 
-/* ---- with SACK: RFC 6675
- * ------------------------------------------------------------- */
+/* ---- with SACK: RFC 6675 -------------------------------------------- */
 
 static void sack_recovery_repeats_only_holes(void **state)
 {
@@ -259,8 +257,7 @@ static void holes_are_tried_when_nothing_is_new(void **state)
 	peer_fini(&p);
 }
 
-/* ---- time-out: RFC 6298 5, RFC 5681 3.1
- * -------------------------------------------------- */
+/* ---- time-out: RFC 6298 5, RFC 5681 3.1 ----------------------------- */
 
 static void timeout_goes_back_to_one_segment(void **state)
 {
@@ -363,9 +360,7 @@ static void lost_fin_is_repeated(void **state)
 	peer_fini(&p);
 }
 
-/* ---- samples
- * -----------------------------------------------------------------------------------
- */
+/* ---- samples -------------------------------------------------------- */
 
 /* [RFC7323 4] a retransmission can be timed by its timestamp */
 static void timestamps_time_retransmissions(void **state)
@@ -417,9 +412,7 @@ static void echo_of_the_first_transmission_is_no_sample(void **state)
 	peer_fini(&p);
 }
 
-/* ---- ECN, PMTU
- * ----------------------------------------------------------------------------------
- */
+/* ---- ECN, PMTU ------------------------------------------------------ */
 
 /* [RFC3168 6.1.2] */
 static void ece_reduces_once_per_window(void **state)

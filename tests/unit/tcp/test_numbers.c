@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- RFC 6298
- * ------------------------------------------------------------------ */
+/* ---- RFC 6298 ------------------------------------------------------- */
 
 #define MIN_RTO DUR_MS(200)
 #define MAX_RTO DUR_S(120)
@@ -66,8 +65,7 @@ static void samples_of_one_window_share_the_gain(void **state)
 	assert_in_range(b.srtt_ns, a.srtt_ns * 95 / 100, a.srtt_ns * 105 / 100);
 }
 
-/* ---- congestion control
- * ------------------------------------------------------------ */
+/* ---- congestion control --------------------------------------------- */
 
 /* [RFC6928 2] */
 static void initial_window(void **state)
@@ -207,8 +205,7 @@ static void controllers_have_linux_names(void **state)
 	assert_int_equal(tcp_cc_by_name("bbr", &k), -ENOENT);
 }
 
-/* ---- secret numbers
- * ------------------------------------------------------------------ */
+/* ---- secret numbers ------------------------------------------------- */
 
 static void isn_is_a_clock_plus_a_secret(void **state)
 {
@@ -233,8 +230,7 @@ static void isn_is_a_clock_plus_a_secret(void **state)
 	assert_int_equal(tcp_ts_now(5, b) - tcp_ts_now(5, a), 4);
 }
 
-/* ---- headers
- * -------------------------------------------------------------------------- */
+/* ---- headers -------------------------------------------------------- */
 
 static void header_survives_the_wire(void **state)
 {

@@ -14,10 +14,9 @@ static void start(struct peer *p, bool ts, bool sack, int wscale)
 	p->c->rcv_mss = 1000;
 }
 
-/* ---- when an ACK is sent
- * --------------------------------------------------------- */
+/* ---- when an ACK is sent -------------------------------------------- */
 
-/* [RFC9293 3.8.6.3 MUST-59] within 500 ms; here 40 */
+/* [RFC9293 3.8.6.3 MUST-40, SHLD-18] within 500 ms; here 40 */
 static void single_segment_is_acked_late(void **state)
 {
 	struct peer p;
@@ -49,7 +48,7 @@ static void second_full_segment_is_acked_at_once(void **state)
 	peer_fini(&p);
 }
 
-/* [RFC9293 3.10.7.4 MUST-58] */
+/* [RFC9293 3.10.7.4 MUST-58, MUST-59] */
 static void one_ack_for_a_batch(void **state)
 {
 	struct peer p;
@@ -125,9 +124,7 @@ static void quickack_option(void **state)
 	peer_fini(&p);
 }
 
-/* ---- holes
- * -----------------------------------------------------------------------------
- */
+/* ---- holes ---------------------------------------------------------- */
 
 /* [RFC5681 4.2] [RFC2018 4] */
 static void each_segment_behind_a_hole_is_acked(void **state)
@@ -212,9 +209,7 @@ static void reassembly_memory_is_bounded(void **state)
 	peer_fini(&p);
 }
 
-/* ---- window
- * -------------------------------------------------------------------------------
- */
+/* ---- window --------------------------------------------------------- */
 
 static uint32_t edge(const struct peer *p)
 {
@@ -370,9 +365,7 @@ static void buffer_grows_with_the_reader(void **state)
 	peer_fini(&p);
 }
 
-/* ---- what is refused
- * ---------------------------------------------------------------------------
- */
+/* ---- what is refused ------------------------------------------------ */
 
 /* [RFC7323 5.3] a wrapped number from the past, though inside the window */
 static void paws_refuses_old_timestamps(void **state)

@@ -177,8 +177,7 @@ static void array_is_bounded_and_given_back(void **state)
 	tcp_rtx_fini(&r);
 }
 
-/* ---- against a map of bytes
- * ---------------------------------------------------- */
+/* ---- against a map of bytes ----------------------------------------- */
 
 #define SPAN 4000u
 

@@ -38,8 +38,7 @@ static void write_more(struct peer *p, size_t n)
 	tcp_conn_write_commit(p->c, n, true, p->now);
 }
 
-/* ---- Nagle, cork
- * ------------------------------------------------------------------- */
+/* ---- Nagle, cork ---------------------------------------------------- */
 
 /* [RFC9293 3.7.4 SHLD-7] */
 static void nagle_holds_the_second_small_segment(void **state)
@@ -74,6 +73,7 @@ static void tail_of_a_large_write_is_not_held(void **state)
 	peer_fini(&p);
 }
 
+/* [RFC9293 3.7.4 MUST-17] */
 static void nodelay_holds_nothing(void **state)
 {
 	struct peer p;
@@ -130,9 +130,7 @@ static void msg_more_waits_for_more(void **state)
 	peer_fini(&p);
 }
 
-/* ---- frames
- * ----------------------------------------------------------------------------
- */
+/* ---- frames --------------------------------------------------------- */
 
 static void gso_frames_are_whole_segments(void **state)
 {
@@ -191,9 +189,7 @@ static void fin_rides_on_the_last_data(void **state)
 	peer_fini(&p);
 }
 
-/* ---- windows
- * ---------------------------------------------------------------------------------
- */
+/* ---- windows -------------------------------------------------------- */
 
 /* [RFC9293 3.8.6.2.1 MUST-38] */
 static void silly_windows_are_not_filled(void **state)
@@ -336,9 +332,7 @@ static void old_segments_do_not_update_the_window(void **state)
 	peer_fini(&p);
 }
 
-/* ---- buffers
- * -----------------------------------------------------------------------------------
- */
+/* ---- buffers -------------------------------------------------------- */
 
 static void send_buffer_grows_with_cwnd(void **state)
 {
@@ -394,9 +388,7 @@ static void notsent_lowat_bounds_what_waits(void **state)
 	peer_fini(&p);
 }
 
-/* ---- silence
- * -------------------------------------------------------------------------------------
- */
+/* ---- silence -------------------------------------------------------- */
 
 /* [RFC5681 4.1] */
 static void idle_sender_restarts_slowly(void **state)
@@ -437,7 +429,7 @@ static void unused_window_does_not_grow(void **state)
 	peer_fini(&p);
 }
 
-/* [RFC9293 3.8.4 MUST-24 to 28] off by default */
+/* [RFC9293 3.8.4 MUST-24, MUST-25, MUST-26] off by default */
 static void keepalive_finds_the_dead(void **state)
 {
 	struct peer p;
@@ -450,7 +442,7 @@ static void keepalive_finds_the_dead(void **state)
 	set(&p, TCP_OPT_KEEPCNT, 3);
 	set(&p, TCP_OPT_KEEPALIVE, 1);
 	assert_int_equal(peer_wait_deadline(&p), 10000);
-	peer_expect(&p, TCP_ACK, 0, 1, 0); /* SND.NXT - 1 [MUST-28] */
+	peer_expect(&p, TCP_ACK, 0, 1, 0); /* SND.NXT - 1 [SHLD-12] */
 	peer_dry(&p);
 	peer_wait(&p, DUR_S(1));
 	peer_send(&p, TCP_ACK, 1, 1, 0); /* it lives */
