@@ -437,7 +437,10 @@ class Net:
 
     def ctl(self, *words, check_status=True):
         """One operator command; what the console answers."""
-        r = subprocess.run([self.tool("stackctl"), "-i", ID, "--run",
+        return self.ctl_of(ID, *words, check_status=check_status)
+
+    def ctl_of(self, stack, *words, check_status=True):
+        r = subprocess.run([self.tool("stackctl"), "-i", stack, "--run",
                             self.run_dir] + list(words), text=True,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            timeout=30, check=False)
