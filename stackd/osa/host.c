@@ -7,9 +7,13 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define HOST_ADDRS_MAX ARRAY_SIZE(((struct deck_device *)0)->host_addr)
 #define HOST_ROUTES_MAX 256u
+/* Wait at most a second for the host's addresses to work. */
+#define READY_POLL_NS 2000000
+#define READY_TURNS 500u
 
 struct osa_host {
 	struct hostnl *nl;
@@ -207,6 +211,21 @@ static int add_addrs(struct job *j, const struct ip_prefix *ours, uint32_t n)
 	return r;
 }
 
+/* The kernel installs local IPv6 routes from a work queue. Without this, an
+ * answer of the stack in the first moment would find nobody. */
+static void await_addrs(const struct osa_host *h)
+{
+	const struct timespec pause = {.tv_nsec = READY_POLL_NS};
+
+	for (uint32_t i = 0, turn = 0; i < h->n_addrs; i++) {
+		if (h->addrs[i].addr.family != IP_V6)
+			continue;
+		while (!hostnl_addr_ready(h->nl, &h->addrs[i].addr) &&
+		       turn++ < READY_TURNS)
+			(void)nanosleep(&pause, NULL);
+	}
+}
+
 static int add_route(struct job *j, const struct ip_addr *to)
 {
 	struct osa_host *h = j->h;
@@ -274,6 +293,8 @@ int host_setup(const struct deck_device *dev, const char *ifname, bool vanishes,
 	r = r < 0 ? r : add_addrs(&j, stack_addrs, n_stack_addrs);
 	r = r < 0 ? r : set_up(&j);
 	r = r < 0 ? r : add_routes(&j, stack_addrs, n_stack_addrs);
+	if (r == 0)
+		await_addrs(j.h);
 	if (r < 0) {
 		host_undo(j.h);
 		return r;

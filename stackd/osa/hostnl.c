@@ -167,6 +167,24 @@ full:
 	return -ENOMEM;
 }
 
+/* Sends `m`; `read` gets the answers. 0 or a code of libnl. */
+static int ask(struct hostnl *nl, struct nl_msg *m, nl_recvmsg_msg_cb_t read,
+	       void *arg)
+{
+	int r = nl_socket_modify_cb(nl->sk, NL_CB_VALID, NL_CB_CUSTOM, read,
+				    arg);
+
+	if (r >= 0)
+		r = nl_send_auto(nl->sk, m);
+	if (r >= 0)
+		r = nl_recvmsgs_default(nl->sk);
+	if (r >= 0)
+		r = nl_wait_for_ack(nl->sk);
+	(void)nl_socket_modify_cb(nl->sk, NL_CB_VALID, NL_CB_DEFAULT, NULL,
+				  NULL);
+	return r < 0 ? r : 0;
+}
+
 /* Answer to hostnl_tun_pi(): 0, 1, or -1 when it was not in there. */
 static int read_tun_pi(struct nl_msg *m, void *arg)
 {
@@ -191,18 +209,18 @@ static int read_tun_pi(struct nl_msg *m, void *arg)
 int hostnl_tun_pi(struct hostnl *nl, const char *name, bool *ret)
 {
 	struct ifinfomsg ifi = {.ifi_index = (int)if_nametoindex(name)};
+	struct nl_msg *m;
 	int pi = -1, r;
 
 	if (ifi.ifi_index == 0)
 		return -ENODEV;
-	r = nl_socket_modify_cb(nl->sk, NL_CB_VALID, NL_CB_CUSTOM, read_tun_pi,
-				&pi);
+	m = nlmsg_alloc_simple(RTM_GETLINK, 0);
+	if (!m)
+		return -ENOMEM;
+	r = nlmsg_append(m, &ifi, sizeof(ifi), NLMSG_ALIGNTO);
 	if (r >= 0)
-		r = nl_send_simple(nl->sk, RTM_GETLINK, 0, &ifi, sizeof(ifi));
-	if (r >= 0)
-		r = nl_recvmsgs_default(nl->sk);
-	if (r >= 0)
-		r = nl_wait_for_ack(nl->sk);
+		r = ask(nl, m, read_tun_pi, &pi);
+	nlmsg_free(m);
 	if (r < 0)
 		return errno_of(r);
 	if (pi < 0)
@@ -287,6 +305,38 @@ int hostnl_addr_owner(struct hostnl *nl, const struct ip_addr *a,
 	}
 	nl_cache_free(cache);
 	return 0;
+}
+
+static int read_route_type(struct nl_msg *m, void *arg)
+{
+	const struct nlmsghdr *h = nlmsg_hdr(m);
+	const struct rtmsg *rtm = nlmsg_data(h);
+	int *ret = arg;
+
+	if (h->nlmsg_type == RTM_NEWROUTE &&
+	    nlmsg_valid_hdr(h, (int)sizeof(*rtm)))
+		*ret = rtm->rtm_type;
+	return NL_OK;
+}
+
+/* One question "which route", so that a host with a million of them does
+ * not have to list them. */
+bool hostnl_addr_ready(struct hostnl *nl, const struct ip_addr *a)
+{
+	struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+	struct rtmsg rtm = {
+		.rtm_family = a->family == IP_V4 ? AF_INET : AF_INET6,
+		.rtm_dst_len = (unsigned char)(8 * ip_addr_len(a)),
+	};
+	int type = RTN_UNSPEC;
+
+	if (!m)
+		return false;
+	if (nlmsg_append(m, &rtm, sizeof(rtm), NLMSG_ALIGNTO) >= 0 &&
+	    nla_put(m, RTA_DST, (int)ip_addr_len(a), a->b) >= 0)
+		(void)ask(nl, m, read_route_type, &type);
+	nlmsg_free(m);
+	return type == RTN_LOCAL;
 }
 
 static struct rtnl_route *make_route(int ifindex, const struct ip_prefix *dst)

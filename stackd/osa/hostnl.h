@@ -42,6 +42,9 @@ int hostnl_addr_add(struct hostnl *nl, int ifindex,
 		    const struct ip_prefix *a) MUST_USE;
 int hostnl_addr_del(struct hostnl *nl, int ifindex,
 		    const struct ip_prefix *a) MUST_USE;
+/* The kernel takes packets for the host address `a`: its local route stands.
+ * For IPv6 that comes some time after hostnl_addr_add() and up. */
+bool hostnl_addr_ready(struct hostnl *nl, const struct ip_addr *a);
 /* The interface that has the address, 0 when none. */
 int hostnl_addr_owner(struct hostnl *nl, const struct ip_addr *a,
 		      int *ret_ifindex) MUST_USE;

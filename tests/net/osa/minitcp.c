@@ -114,6 +114,7 @@ static void on_syn(struct minitcp *m, const struct tcp_header *h,
 	m->peer_wscale = h->opt.has_wscale ? h->opt.wscale : 0;
 	m->mss = h->opt.has_mss ? MIN(m->mss, h->opt.mss) : 536;
 	m->got_syn = true;
+	m->snd_nxt = m->snd_una; /* again, if ours was lost */
 	if (emit(m, TCP_SYN | TCP_ACK, NULL, 0) == 0)
 		m->snd_nxt = seq_add(m->snd_una, 1);
 }

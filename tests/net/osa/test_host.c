@@ -33,6 +33,7 @@ static void test_tun_set_up_and_gone(void **state)
 	netns_ok("ip addr show osa0 | grep -q 'inet 10.9.0.1/24'");
 	netns_ok("ip addr show osa0 | grep -q 'inet6 fd09::1/64'");
 	netns_fails("ip addr show osa0 | grep -q tentative");
+	netns_ok("ip -6 route show table local | grep -q 'fd09::1 dev osa0'");
 	netns_ok("ip route show 10.9.0.2 | grep -q 'dev osa0.*scope link'");
 	netns_ok("ip -6 route show fd09::2 | grep -q 'dev osa0'");
 	osa_close(p);

@@ -91,6 +91,7 @@ static void test_nonsense(void **state)
 	k->len = 1;
 	parse(k, 1, VIRTIO_NET_HDR_GSO_TCPV6, 1, 65535);
 	assert_int_equal(k->gso_segs, 1);
+	assert_int_equal(k->gso_size, 0);
 	done(k);
 }
 
