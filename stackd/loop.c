@@ -20,12 +20,21 @@
 #define READ_ROUND 64 /* packets of one queue in one round */
 #define RUN_ROUNDS 64 /* rounds before the event base has its turn */
 
-enum tag { TAG_API = 0, TAG_PORT = 1, TAG_TIMER = 2, TAG_MASK = 3 };
+enum tag {
+	TAG_API = 0,
+	TAG_PORT = 1,
+	TAG_OWN = 2,
+	TAG_MASK = 3,
+	TAG_TIMER = TAG_OWN,
+	TAG_BASE = TAG_OWN | 4,
+};
 
 struct loop_port {
 	struct osa_port *port;
 	uint32_t ifindex;
-	int error; /* positive errno once dead */
+	uint64_t round; /* when it was read last */
+	int expect;     /* packets to read before asking epoll again */
+	int error;      /* positive errno once dead */
 	bool told;
 };
 
@@ -37,6 +46,7 @@ struct loop {
 	struct api *api;
 	struct loop_port ports[PORTS_MAX];
 	uint32_t n_ports;
+	bool base_ready;
 	struct loop_stats stats;
 };
 
@@ -99,7 +109,7 @@ int loop_add_port(struct loop *l, struct osa_port *p, uint32_t ifindex)
 			return r;
 	}
 	l->ports[l->n_ports++] =
-		(struct loop_port){.port = p, .ifindex = ifindex};
+		(struct loop_port){.port = p, .ifindex = ifindex, .expect = 1};
 	return 0;
 }
 
@@ -140,9 +150,9 @@ void loop_set_api(struct loop *l, struct api *a)
 	l->api = a;
 }
 
-int loop_fd(const struct loop *l)
+int loop_watch_base(struct loop *l, int base_fd)
 {
-	return l->epfd;
+	return watch_fd(l, base_fd, EPOLLIN, TAG_BASE);
 }
 
 /* ---- the round ----------------------------------------------------------- */
@@ -205,16 +215,30 @@ static void port_died(struct loop *l, struct loop_port *lp, int error)
 	ip_iface_set_up(stack_ip(l->stack), lp->ifindex, false, mono_now());
 }
 
+/*
+ * How many packets to read before epoll is asked again: as many as came last
+ * time, twice as many when more was ready in the very next round. A lone
+ * request is so read without a second, empty read; a burst is read in one go.
+ */
+static int read_quota(struct loop *l, struct loop_port *lp)
+{
+	if (lp->round + 1 == l->stats.rounds)
+		lp->expect = MIN(lp->expect * 2, READ_ROUND);
+	lp->round = l->stats.rounds;
+	return lp->expect;
+}
+
 static void read_port(struct loop *l, uint64_t tag, mono_t now)
 {
 	struct loop_port *lp = &l->ports[tag >> 10];
 	int q = (int)(tag >> 2 & 0xff);
+	int quota = read_quota(l, lp), got = 0;
 	bool more = true;
 
-	for (int got = 0; more && got < READ_ROUND;) {
+	while (more && got < quota) {
 		struct pkt *p = NULL;
 		int n = osa_read(lp->port, q, stack_pool(l->stack), lp->ifindex,
-				 READ_CHUNK, &p, &more);
+				 MIN(quota - got, READ_CHUNK), &p, &more);
 
 		if (n < 0) {
 			port_died(l, lp, n);
@@ -228,11 +252,11 @@ static void read_port(struct loop *l, uint64_t tag, mono_t now)
 			p = next;
 		}
 		got += n;
-		l->stats.packets_in += (uint64_t)n;
-		if (!n)
-			break;
 		tell_programs(l, now);
 	}
+	l->stats.packets_in += (uint64_t)got;
+	if (!more)
+		lp->expect = MAX(got, 1);
 }
 
 static void on_timer(struct loop *l)
@@ -252,13 +276,17 @@ static void dispatch(struct loop *l, const struct epoll_event *ev, mono_t now)
 	case TAG_PORT:
 		read_port(l, tag, now);
 		break;
-	case TAG_TIMER:
-		on_timer(l);
+	case TAG_OWN:
+		if (tag == TAG_BASE)
+			l->base_ready = true;
+		else
+			on_timer(l);
 		break;
 	case TAG_API:
 		api_on_event(l->api, (void *)(uintptr_t)tag, ev->events, now);
 		break;
 	case TAG_MASK:
+	case TAG_BASE:
 		break;
 	}
 }
@@ -290,27 +318,32 @@ static void arm(struct loop *l)
 	l->armed = at;
 }
 
-void loop_run(struct loop *l)
+static void round_end(struct loop *l, mono_t now)
+{
+	run_timers(l, now);
+	settle(l, now);
+	arm(l);
+}
+
+bool loop_wait(struct loop *l)
 {
 	struct epoll_event ev[EVENTS_PER_WAIT];
-	int n = 1;
+	int n = epoll_wait(l->epfd, ev, EVENTS_PER_WAIT, -1);
+	mono_t now = mono_now();
 
-	for (int round = 0; n > 0 && round < RUN_ROUNDS; round++) {
-		mono_t now;
+	l->base_ready = false;
+	l->stats.waits++;
+	for (int i = 0; i < n; i++)
+		dispatch(l, &ev[i], now);
+	l->stats.events += n > 0 ? (uint64_t)n : 0;
+	l->stats.rounds++;
+	round_end(l, now);
+	return l->base_ready;
+}
 
-		n = epoll_wait(l->epfd, ev, EVENTS_PER_WAIT, 0);
-		l->stats.waits++;
-		if (n <= 0 && round)
-			break;
-		now = mono_now();
-		for (int i = 0; i < n; i++)
-			dispatch(l, &ev[i], now);
-		l->stats.events += n > 0 ? (uint64_t)n : 0;
-		l->stats.rounds++;
-		run_timers(l, now);
-		settle(l, now);
-	}
-	arm(l);
+void loop_run(struct loop *l)
+{
+	round_end(l, mono_now());
 }
 
 int loop_dead_port(struct loop *l, struct osa_port **ret)

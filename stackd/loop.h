@@ -1,8 +1,8 @@
 /*
- * loop.h: the fast path of stackd. One private epoll set holds the devices,
- * the programs' sockets and one timerfd; its descriptor sits in the libevent
- * base of the daemon like any other, so console, signals and watchdog share
- * the thread and the fast path pays nothing for them.
+ * loop.h: the fast path of stackd. One epoll set holds the devices, the
+ * programs' sockets, one timerfd and the descriptor of the daemon's event
+ * base, so console, signals and watchdog share the thread and the fast path
+ * waits with a single system call.
  */
 #ifndef COUPLET_LOOP_H
 #define COUPLET_LOOP_H
@@ -16,15 +16,18 @@ struct loop;
 /* Neither stack nor ports are taken over. 0 or negative errno. */
 int loop_new(struct stack *s, struct loop **ret) MUST_USE;
 void loop_free(struct loop *l);
-int loop_add_port(struct loop *l, struct osa_port *p, uint32_t ifindex) MUST_USE;
+int loop_add_port(struct loop *l, struct osa_port *p,
+		  uint32_t ifindex) MUST_USE;
 struct api_ops loop_api_ops(struct loop *l);
 void loop_set_api(struct loop *l, struct api *a);
 
-/* Readable when something is to be done: give it to the event base. */
-int loop_fd(const struct loop *l);
-/* Does what is ready: devices, programs, timers, until dry or for at most a
- * few milliseconds. `now` is read inside. Call it also after any socket or
- * layer 3 call made from outside (console). */
+/* The event base whose descriptor loop_wait() watches too. 0 or negative
+ * errno. */
+int loop_watch_base(struct loop *l, int base_fd) MUST_USE;
+/* Waits until something is ready and does it: devices, programs, timers, until
+ * news and frames are dry. True when the event base has something to do. */
+bool loop_wait(struct loop *l);
+/* Settles after socket or layer 3 calls made from outside (console). */
 void loop_run(struct loop *l);
 /* A device died: its error, once; 0 = none. */
 int loop_dead_port(struct loop *l, struct osa_port **ret);

@@ -157,41 +157,53 @@ static void log_event(const struct stackd *sd, const struct ip_event *ev)
 	log_msg(MSG_CPLT200E, addr, mac, iface_device(sd, ev->ifindex));
 }
 
+/* The kernel's word for a descriptor whose interface was deleted says little
+ * to an operator. */
+static const char *death_cause(int error)
+{
+	return error == EBADFD || error == ENODEV
+		       ? "its host interface was removed"
+		       : strerror(error);
+}
+
 static void check_ports(struct stackd *sd)
 {
 	struct osa_port *p;
 	int error;
 
 	while ((error = loop_dead_port(sd->loop, &p)) != 0)
-		log_msg(MSG_CPLT102E, osa_name(p), strerror(error));
+		log_msg(MSG_CPLT102E, osa_name(p), death_cause(error));
 }
 
-static void run_loop(struct stackd *sd)
+/* What the fast path leaves for the operator's side. */
+static void after_loop(struct stackd *sd)
 {
 	struct ip_event ev;
-	mono_t now;
 
-	loop_run(sd->loop);
-	now = mono_now();
 	while (stack_event(sd->stack, &ev)) {
 		log_event(sd, &ev);
-		ping_event(sd, &ev, now);
+		ping_event(sd, &ev, mono_now());
 	}
 	if (!list_empty(&sd->probes))
-		probe_check(sd, now);
+		probe_check(sd, mono_now());
 	check_ports(sd);
 }
 
-static void on_loop_ready(void *arg, int fd, unsigned events)
+static bool on_wait(void *arg)
 {
-	(void)fd;
-	(void)events;
-	run_loop(arg);
+	struct stackd *sd = arg;
+	bool base = loop_wait(sd->loop);
+
+	after_loop(sd);
+	return base;
 }
 
 static void on_kick(void *arg)
 {
-	run_loop(arg);
+	struct stackd *sd = arg;
+
+	loop_run(sd->loop);
+	after_loop(sd);
 }
 
 void stackd_kick(struct stackd *sd)
@@ -258,8 +270,9 @@ static int start_loop(struct stackd *sd)
 	for (uint32_t i = 0; i < sd->n_ports && r == 0; i++)
 		r = loop_add_port(sd->loop, sd->ports[i], sd->ifindex[i]);
 	if (r == 0)
-		r = ev_io_new(ev, loop_fd(sd->loop), EV_IO_IN, on_loop_ready,
-			      sd, &sd->loop_io);
+		r = loop_watch_base(sd->loop, ev_loop_fd(ev));
+	if (r == 0)
+		ev_loop_set_wait(ev, on_wait, sd);
 	if (r == 0)
 		r = ev_timer_new(ev, on_kick, sd, &sd->kick);
 	if (r == 0)
@@ -397,9 +410,8 @@ static void stackd_stop(void *arg, struct daemon *d)
 		api_free(sd->api);
 	}
 	/* the resets that ended the connections go out before the ports */
-	if (sd->loop && sd->loop_io)
+	if (sd->loop)
 		loop_run(sd->loop);
-	ev_io_free(sd->loop_io);
 	ev_timer_free(sd->kick);
 	ev_timer_free(sd->interval);
 	loop_free(sd->loop);

@@ -40,7 +40,6 @@ struct stackd {
 	struct stack *stack;
 	struct loop *loop;
 	struct api *api;
-	struct ev_io *loop_io;
 	struct ev_timer *kick;     /* runs the loop after console commands */
 	struct ev_timer *interval; /* INTERVAL of the deck */
 	struct console *console;
