@@ -182,7 +182,9 @@ void tcp_conn_expire(struct tcp_conn *c, mono_t now);
 /*
  * User side, sending. reserve: space to receive into, at most `max` bytes
  * in at most `n` pieces, bounded by the send buffer limit; returns the bytes
- * offered, 0 when the buffer is full or nothing may be sent any more.
+ * offered, 0 when the buffer is full or nothing may be sent any more. The
+ * space is good until the next call on this connection: commit it at once,
+ * with 0 if nothing came after all, or the buffers stay held till output.
  * commit: `used` of them were filled. `more` says that the program is known
  * to have more (MSG_MORE): hold a partial segment for up to 200 ms.
  */

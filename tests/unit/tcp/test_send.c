@@ -371,6 +371,21 @@ static void write_is_bounded(void **state)
 	peer_fini(&p);
 }
 
+/* A program that was asked and had nothing leaves no buffer behind. */
+static void reserve_without_commit_is_given_back(void **state)
+{
+	struct iovec iov[4];
+	struct peer p;
+	int n = 4;
+
+	(void)state;
+	start(&p);
+	assert_int_equal(tcp_conn_write_reserve(p.c, 60000, iov, &n), 60000);
+	peer_dry(&p);
+	assert_int_equal(p.pool.used_bytes, 0);
+	peer_fini(&p);
+}
+
 static void notsent_lowat_bounds_what_waits(void **state)
 {
 	struct peer p;
@@ -500,6 +515,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(old_segments_do_not_update_the_window),
 	cmocka_unit_test(send_buffer_grows_with_cwnd),
 	cmocka_unit_test(write_is_bounded),
+	cmocka_unit_test(reserve_without_commit_is_given_back),
 	cmocka_unit_test(notsent_lowat_bounds_what_waits),
 	cmocka_unit_test(idle_sender_restarts_slowly),
 	cmocka_unit_test(unused_window_does_not_grow),
