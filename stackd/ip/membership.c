@@ -216,8 +216,6 @@ static void send_change(struct ip_group *g, mono_t now)
 	else if (version == 2 && g->last_reporter)
 		send_old(g, version, true, now);
 	g->last_reporter = !g->leaving;
-	if (g->leaving && version != 3)
-		g->reports_left = 1;
 	if (--g->reports_left)
 		g->report_at = ip_soon(ips, now, 0,
 				       version == 3 ? UNSOLICITED_MS

@@ -160,10 +160,8 @@ static bool ra_input(struct ip_stack *ips, const struct ip_in *in,
 	if (n)
 		n->router = true;
 	/* [RFC4861 6.3.7] a router was found: no more questions */
-	if (m->router_life_s) {
-		ifc->rs_sent = RS_MAX;
+	if (m->router_life_s)
 		ip_timer_stop(ips, &ifc->rs_timer);
-	}
 	return true;
 }
 

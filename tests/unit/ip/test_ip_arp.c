@@ -269,6 +269,7 @@ static void transport_keeps_it_reachable(void **state UNUSED)
 	p = path_to("10.0.0.9");
 	for (int i = 0; i < 20; i++) {
 		world_run(&w, 10000);
+		assert_string_equal(state_of("10.0.0.9"), "REACHABLE");
 		ip_path_confirm(w.ips, &p, w.now);
 		assert_string_equal(state_of("10.0.0.9"), "REACHABLE");
 	}
@@ -405,6 +406,32 @@ static void permanent_neighbours(void **state UNUSED)
 	assert_string_equal(state_of("10.0.0.9"), "PERMANENT");
 	ip_iface_set_up(w.ips, ifx, false, w.now);
 	assert_string_equal(state_of("10.0.0.9"), "PERMANENT");
+	world_fini(&w);
+}
+
+static void link_down_forgets(void **state UNUSED)
+{
+	struct ip_rx rx;
+	size_t n;
+
+	setup();
+	assert_int_equal(send_udp("10.0.0.9", 10), 0);
+	world_drain(&w);
+	give_arp(ARP_REPLY, world_peer, "10.0.0.9", "10.0.0.2");
+	assert_int_equal(send_udp("10.0.0.8", 10), 0); /* waits */
+	/* an answer of ours is on its way out */
+	n = build_icmp_packet(buf, "10.0.0.9", "10.0.0.2", 8, 0, 0, "12345678",
+			      8, 0);
+	n = build_ether(buf, world_mac, world_peer, 0x0800, n);
+	assert_false(world_in(&w, ifx, buf, n, &rx));
+	world_clear(&w);
+	ip_iface_set_up(w.ips, ifx, false, w.now);
+	assert_string_equal(state_of("10.0.0.9"), "-");
+	assert_string_equal(state_of("10.0.0.8"), "-");
+	world_drain(&w);
+	assert_int_equal(w.n_out, 0);
+	/* the question, the answer and the packet that waited */
+	assert_int_equal(ip_drops(w.ips)[IP_DROP_IFACE_DOWN], 3);
 	world_fini(&w);
 }
 
@@ -669,6 +696,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(bad_packets_are_counted),
 	cmocka_unit_test(cache_is_bounded),
 	cmocka_unit_test(permanent_neighbours),
+	cmocka_unit_test(link_down_forgets),
 	cmocka_unit_test(gateways_that_are_silent_are_passed_over),
 	cmocka_unit_test(broadcast_and_groups_need_no_arp),
 	cmocka_unit_test(vlan_and_mac_filter),

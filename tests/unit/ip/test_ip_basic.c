@@ -75,6 +75,28 @@ static void udp_goes_out(void **state UNUSED)
 	world_fini(&w);
 }
 
+/* [RFC768] a sum of zero goes out as ones: zero would mean "none" */
+static void udp_checksum_is_never_zero(void **state UNUSED)
+{
+	struct ip_path p;
+	uint8_t data[2] = {0};
+	struct ip_tx tx;
+	uint16_t sum;
+
+	setup();
+	p = path_to("10.0.0.9");
+	tx = world_udp(&p, 5, 6, data, 2);
+	assert_int_equal(world_tx(&w, &tx), 0);
+	sum = (uint16_t)(w.out[0].bytes[26] << 8 | w.out[0].bytes[27]);
+	data[0] = (uint8_t)(sum >> 8); /* now all adds up to ones */
+	data[1] = (uint8_t)sum;
+	tx = world_udp(&p, 5, 6, data, 2);
+	assert_int_equal(world_tx(&w, &tx), 0);
+	assert_int_equal(w.out[1].bytes[26], 0xff);
+	assert_int_equal(w.out[1].bytes[27], 0xff);
+	world_fini(&w);
+}
+
 static void wrong_checksum_is_dropped(void **state UNUSED)
 {
 	uint32_t ifx = setup();
@@ -319,6 +341,7 @@ static void interface_down(void **state UNUSED)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(udp_comes_in),
 	cmocka_unit_test(udp_goes_out),
+	cmocka_unit_test(udp_checksum_is_never_zero),
 	cmocka_unit_test(wrong_checksum_is_dropped),
 	cmocka_unit_test(echo_is_answered),
 	cmocka_unit_test(own_addresses_go_over_loopback),

@@ -294,6 +294,25 @@ static void general_query_is_answered_once(void **state UNUSED)
 	}
 }
 
+/* [RFC3376 5.2 rule 1] a later query does not put off the answer */
+static void the_earlier_answer_stands(void **state UNUSED)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct said s;
+
+		setup();
+		assert_int_equal(join(group_of[v6]), 0);
+		world_run(&w, 20000);
+		world_clear(&w);
+		query(v6, 3, NULL, 1000);
+		for (int i = 0; i < 20; i++)
+			query(v6, 3, NULL, 12000);
+		world_run(&w, 1001);
+		assert_int_equal(reports(group_of[v6], &s), 1);
+		world_fini(&w);
+	}
+}
+
 static void specific_query(void **state UNUSED)
 {
 	for (int v6 = 0; v6 < 2; v6++) {
@@ -453,6 +472,21 @@ static void limits_and_arguments(void **state UNUSED)
 	world_fini(&w);
 }
 
+/* [RFC3810 5.1.3] zero means at once, but never before now has passed */
+static void an_answer_without_delay(void **state UNUSED)
+{
+	struct said s;
+
+	setup();
+	assert_int_equal(join(group_of[1]), 0);
+	world_run(&w, 20000);
+	world_clear(&w);
+	query6(3, NULL, 0);
+	world_run(&w, 2);
+	assert_int_equal(reports(group_of[1], &s), 1);
+	world_fini(&w);
+}
+
 static void addresses_join_their_solicited_node_group(void **state UNUSED)
 {
 	struct ip_addr a = addr("2001:db8::77:77");
@@ -460,6 +494,8 @@ static void addresses_join_their_solicited_node_group(void **state UNUSED)
 
 	setup();
 	world_addr(&w, ifx, "2001:db8::77:77", 64);
+	world_drain(&w); /* [RFC4862 5.4.2] not at once */
+	assert_int_equal(reports("ff02::1:ff77:77", &s), 0);
 	world_run(&w, 20000);
 	assert_int_equal(reports("ff02::1:ff77:77", &s), 2);
 	assert_int_equal(s.record, IGMP_TO_EXCLUDE);
@@ -501,12 +537,14 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(join_and_leave_are_reported_twice),
 	cmocka_unit_test(membership_decides_what_is_ours),
 	cmocka_unit_test(general_query_is_answered_once),
+	cmocka_unit_test(the_earlier_answer_stands),
 	cmocka_unit_test(specific_query),
 	cmocka_unit_test(older_querier_is_spoken_to_in_its_tongue),
 	cmocka_unit_test(igmp_version_1),
 	cmocka_unit_test(another_member_answered),
 	cmocka_unit_test(queries_from_afar_are_ignored),
 	cmocka_unit_test(limits_and_arguments),
+	cmocka_unit_test(an_answer_without_delay),
 	cmocka_unit_test(addresses_join_their_solicited_node_group),
 	cmocka_unit_test(link_comes_back),
 };

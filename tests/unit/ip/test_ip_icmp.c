@@ -157,7 +157,7 @@ static void rate_accumulates(void **state UNUSED)
 	before = w.n_out;
 	for (int i = 0; i < 100000; i++) {
 		w.now.ns += 1000;
-		if (i % 100 == 0)
+		if (i % 5 == 0)
 			unwanted(src4, "10.0.0.2", "x", 1);
 	}
 	assert_in_range(w.n_out - before, 9, 11); /* 0.1 s */
@@ -369,6 +369,7 @@ static void echo_rules(void **state UNUSED)
 			      0);
 	world_eat(&w, ifx, buf, n);
 	assert_int_equal(w.n_out, 0);
+	assert_int_equal(drops(IP_DROP_NO_ROUTE), 0); /* on purpose */
 	/* IPv6 answers, from an address of its own [RFC4443 4.2] */
 	n = build_icmp_packet(buf, src6, "ff02::1", 128, 0, 0, "abcdefgh", 8,
 			      0);
@@ -486,10 +487,11 @@ static void ipv4_options(void **state UNUSED)
 static void martians(void **state UNUSED)
 {
 	static const char *const v4[] = {
-		"127.0.0.1",       "0.0.0.0",    "0.1.2.3", "224.0.0.1",
-		"255.255.255.255", "10.0.0.255", "10.0.0.2"};
+		"127.0.0.1", "127.0.0.5",       "0.0.0.0",    "0.1.2.3",
+		"224.0.0.1", "255.255.255.255", "10.0.0.255", "10.0.0.2"};
 	static const char *const v6[] = {"::1", "ff02::1", "::ffff:1.2.3.4",
 					 "2001:db8::2", "::"};
+	struct ip_addr reserved = addr("ff00::1");
 	uint64_t n = 0;
 	size_t len;
 
@@ -515,6 +517,10 @@ static void martians(void **state UNUSED)
 	world_eat(&w, ifx, buf, len);
 	len = build_udp_packet(buf, src6, "ff05::99", 1, 2, "x", 1);
 	world_eat(&w, ifx, buf, len);
+	/* [RFC4291 2.7] reserved, even if somebody joined it */
+	assert_int_equal(ip_group_join(w.ips, ifx, &reserved, w.now), 0);
+	world_drain(&w);
+	world_clear(&w);
 	len = build_udp_packet(buf, src6, "ff00::1", 1, 2, "x", 1);
 	world_eat(&w, ifx, buf, len);
 	len = build_udp_packet(buf, src6, "ff01::1", 1, 2, "x", 1);

@@ -106,7 +106,10 @@ static void parameters_are_checked(void **state UNUSED)
 	setup(&tune);
 	/* MTUs no link may have */
 	n = opt_mtu(o, 1279);
-	n += opt_mtu(o + n, 9000);
+	give_ra(0, o, n);
+	assert_int_equal(ip_path(w.ips, &d, NULL, ifx, &p), 0);
+	assert_int_equal(p.mtu, 1500);
+	n = opt_mtu(o, 9000);
 	/* preferred longer than valid; not 64 bits; link-local */
 	n += opt_prefix(o + n, "2001:db8:1::", 64, 0xc0, 100, 200);
 	n += opt_prefix(o + n, "2001:db8:2::", 48, 0xc0, 200, 100);

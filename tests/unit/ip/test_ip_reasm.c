@@ -93,6 +93,34 @@ static void any_order(void **state UNUSED)
 	world_fini(&w);
 }
 
+/* A fragment that fills a small buffer just so keeps its header. */
+static void header_of_a_large_first_fragment(void **state UNUSED)
+{
+	static const uint32_t size[] = {1960, 2000, 2024, 2032, 2040, 2048};
+	static uint8_t msg[66000];
+	struct ip_rx rx;
+
+	setup_tune(NULL);
+	for (uint32_t v6 = 0; v6 < 2; v6++) {
+		for (size_t i = 0; i < ARRAY_SIZE(size); i++) {
+			struct ip_addr s =
+				addr(v6 ? "2001:db8::1" : "10.0.0.1");
+			uint32_t n = make_udp(v6, msg, 3000);
+			const uint8_t *l3;
+
+			assert_false(frag(v6, 9, msg, 0, size[i], true, &rx));
+			assert_true(frag(v6, 9, msg, size[i], n - size[i],
+					 false, &rx));
+			l3 = pkt_data(rx.pkt) - rx.l3_len;
+			assert_memory_equal(l3 + (v6 ? 8 : 12), s.b,
+					    v6 ? 16 : 4);
+			assert_memory_equal(pkt_data(rx.pkt), msg, n);
+			world_free(&w, &rx);
+		}
+	}
+	world_fini(&w);
+}
+
 static void biggest_datagram(void **state UNUSED)
 {
 	static uint8_t msg[66000];
@@ -182,6 +210,29 @@ static void overlap_kills_the_datagram(void **state UNUSED)
 					 before + 3);
 			assert_int_equal(w.pool.used_bytes, 0);
 		}
+	}
+	world_fini(&w);
+}
+
+static void an_end_that_moves(void **state UNUSED)
+{
+	struct ip_rx rx;
+
+	setup_tune(NULL);
+	for (uint32_t v6 = 0; v6 < 2; v6++) {
+		uint64_t before = drops()[IP_DROP_FRAG_OVERLAP];
+
+		/* something behind the end */
+		assert_false(frag(v6, 1, data, 200, 80, false, &rx));
+		assert_false(frag(v6, 1, data, 280, 80, true, &rx));
+		/* a second end */
+		assert_false(frag(v6, 2, data, 200, 80, false, &rx));
+		assert_false(frag(v6, 2, data, 160, 40, false, &rx));
+		/* an end before what is there */
+		assert_false(frag(v6, 3, data, 280, 80, true, &rx));
+		assert_false(frag(v6, 3, data, 200, 80, false, &rx));
+		assert_int_equal(drops()[IP_DROP_FRAG_OVERLAP], before + 3);
+		assert_int_equal(w.pool.used_bytes, 0);
 	}
 	world_fini(&w);
 }
@@ -531,6 +582,11 @@ static void path_mtu(void **state UNUSED)
 	assert_int_equal(world_tx(&w, &tx), 0);
 	assert_int_equal(w.n_out, 2);
 	assert_int_equal(w.out[0].bytes[6] & 0x40, 0);
+	world_clear(&w);
+	tx = world_udp(&p, 7, 9, data, 100);
+	tx.dont_fragment = true;
+	assert_int_equal(world_tx(&w, &tx), 0);
+	assert_int_equal(w.out[0].bytes[6] & 0x40, 0);
 	/* ten minutes later the link's MTU is tried again */
 	gen = ip_path_gen(w.ips);
 	world_run(&w, 601000);
@@ -565,9 +621,11 @@ static void path_mtu_table_is_bounded(void **state UNUSED)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(any_order),
+	cmocka_unit_test(header_of_a_large_first_fragment),
 	cmocka_unit_test(biggest_datagram),
 	cmocka_unit_test(beyond_65535),
 	cmocka_unit_test(overlap_kills_the_datagram),
+	cmocka_unit_test(an_end_that_moves),
 	cmocka_unit_test(exact_duplicates_are_harmless),
 	cmocka_unit_test(tiny_fragments),
 	cmocka_unit_test(first_fragment_without_headers),

@@ -325,6 +325,8 @@ static void source_selection(void **state UNUSED)
 		{"2002:c633:6401::1", "2002:c633:6401::d5e3:7953:13eb:22e8",
 		 "2001:db8:1::2", false,
 		 "2002:c633:6401::d5e3:7953:13eb:22e8"}, /* rule 6 */
+		{"2001:db8::1", "2001:0:1::2", "2600::1", false,
+		 "2600::1"}, /* rule 6 before 8: Teredo's label */
 		{"fd00:1::1", "2001:db8:1::2", "fd99::1", false,
 		 "fd99::1"}, /* rule 6, unique local */
 	};
@@ -405,6 +407,12 @@ static void broadcast_and_groups_have_paths(void **state UNUSED)
 	d = addr("239.1.2.3");
 	assert_int_equal(ip_path(w.ips, &d, NULL, 0, &p), 0);
 	assert_false(p.broadcast);
+	/* [RFC3021] two addresses leave none for a broadcast */
+	world_addr(&w, a, "10.77.0.0", 31);
+	d = addr("10.77.0.1");
+	assert_int_equal(ip_path(w.ips, &d, NULL, 0, &p), 0);
+	assert_false(p.broadcast);
+	d = addr("239.1.2.3");
 	assert_int_equal(ip_path(w.ips, &d, NULL, b, &p), 0);
 	assert_int_equal(p.ifindex, b);
 	add("224.0.0.0", 4, NULL, b, 0);
