@@ -144,7 +144,9 @@ static void on_timer(void *arg)
 	send_one(p);
 	if (p->count && p->sent >= p->count) {
 		p->sending = false;
-		ev_timer_set(p->timer, p->wait);
+		/* nothing to wait for when none of them got out */
+		ev_timer_set(p->timer,
+			     p->errors >= p->sent ? DUR_NS(0) : p->wait);
 	} else {
 		ev_timer_set(p->timer, p->interval);
 	}

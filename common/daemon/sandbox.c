@@ -33,6 +33,7 @@ static const char *const base_names[] = {
 	"epoll_pwait2",
 	"eventfd2",
 	"timerfd_create",
+	"signalfd4",
 	"timerfd_settime",
 	"timerfd_gettime",
 	"poll",

@@ -32,6 +32,8 @@ struct ev_loop {
 	mono_t armed;       /* what timerfd is set to */
 	struct list timers; /* by time, earliest first */
 	struct list sigs, graves;
+	ev_wait_fn *wait; /* NULL: we wait ourselves */
+	void *wait_arg;
 };
 
 struct ev_io {
@@ -129,9 +131,10 @@ void ev_loop_stop(struct ev_loop *l)
 	l->stopped = true;
 }
 
-bool ev_loop_stopped(const struct ev_loop *l)
+void ev_loop_set_wait(struct ev_loop *l, ev_wait_fn *wait, void *arg)
 {
-	return l->stopped;
+	l->wait = wait;
+	l->wait_arg = arg;
 }
 
 /* ---- timers
@@ -386,8 +389,12 @@ int ev_loop_run(struct ev_loop *l)
 {
 	int r = 0;
 
-	while (!l->stopped && r == 0)
-		r = turn(l, -1);
+	while (!l->stopped && r == 0) {
+		if (!l->wait)
+			r = turn(l, -1);
+		else if (l->wait(l->wait_arg))
+			r = turn(l, 0);
+	}
 	/* a loop that was stopped can run again */
 	l->stopped = false;
 	return r;

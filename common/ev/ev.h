@@ -35,22 +35,17 @@ void ev_loop_free(struct ev_loop *l);
 int ev_loop_run(struct ev_loop *l) MUST_USE;
 /* Makes ev_loop_run() return after this turn. */
 void ev_loop_stop(struct ev_loop *l);
-/* Was ev_loop_stop() called? For a loop that runs turns itself. */
-bool ev_loop_stopped(const struct ev_loop *l);
-/* Readable when ev_loop_turn() has something to do. */
-int ev_loop_fd(const struct ev_loop *l);
 /*
  * For a daemon whose fast path has an epoll set of its own: that set watches
  * ev_loop_fd() (level triggered) beside its own descriptors, and `wait` takes
- * the place of the base's waiting. It blocks until something is ready, does
+ * the place of this loop's waiting. It blocks until something is ready, does
  * its own work, and returns true when ev_loop_fd() was ready. So the fast path
  * costs one system call per turn instead of one in each of two nested sets.
  */
 typedef bool ev_wait_fn(void *arg);
 void ev_loop_set_wait(struct ev_loop *l, ev_wait_fn *wait, void *arg);
-/* Readable when ev_loop_turn() has something to do; -ENOTSUP when libevent
- * does not run on epoll. */
-int ev_loop_fd(const struct ev_loop *l) MUST_USE;
+/* Readable when ev_loop_turn() has something to do. */
+int ev_loop_fd(const struct ev_loop *l);
 
 /* Runs what is ready, without waiting. */
 void ev_loop_turn(struct ev_loop *l);
