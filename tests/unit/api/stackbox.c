@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,16 +115,13 @@ void stackbox_tun(struct stackbox *b, const char *ifname, const char *stack,
 
 void stackbox_run(struct stackbox *b)
 {
-	struct pollfd p[2] = {{.fd = loop_fd(b->loop), .events = POLLIN},
-			      {.fd = b->wake[0], .events = POLLIN}};
+	int r = loop_watch_base(b->loop, b->wake[0]);
 
-	for (;;) {
-		loop_run(b->loop);
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
-			die("poll", -errno);
-		if (p[1].revents)
-			return;
-	}
+	if (r < 0)
+		die("loop_watch_base", r);
+	loop_run(b->loop);
+	while (!loop_wait(b->loop))
+		continue;
 }
 
 void stackbox_close(struct stackbox *b)
