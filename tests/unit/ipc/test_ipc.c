@@ -112,7 +112,7 @@ static void send_raw(int fd, size_t len, int n_fds)
 		msg.msg_controllen = CMSG_SPACE((size_t)n_fds * sizeof(int));
 		cm = CMSG_FIRSTHDR(&msg);
 		if (!cm)
-			fail();
+			abort();
 		cm->cmsg_level = SOL_SOCKET;
 		cm->cmsg_type = SCM_RIGHTS;
 		cm->cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
