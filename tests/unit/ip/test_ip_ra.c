@@ -94,6 +94,31 @@ static void advertisement_configures(void **state UNUSED)
 	world_fini(&w);
 }
 
+/* [RFC4861 6.3.4] hop limit and retransmission time */
+static void parameters_are_taken(void **state UNUSED)
+{
+	struct ip_tune tune = no_dad();
+	uint8_t body[8] = {0, 0, 0, 0, 0, 0, 0x01, 0xf4}; /* 500 ms */
+	int n = 0;
+
+	setup(&tune);
+	world_addr(&w, ifx, "2001:db8::2", 64);
+	world_run(&w, 60000);
+	world_clear(&w);
+	give(PEER, "ff02::1", ICMP6_RA, 33u << 24, body, 8, 255, world_peer);
+	assert_int_equal(send_udp("2001:db8::9"), 0);
+	world_run(&w, 499);
+	assert_int_equal(w.n_out, 1);
+	world_run(&w, 2);
+	assert_int_equal(w.n_out, 2);
+	give_na("2001:db8::9", "2001:db8::2", "2001:db8::9", 6, world_peer);
+	for (int i = 0; i < w.n_out; i++)
+		n += w.out[i].bytes[14 + 6] == 17 &&
+		     w.out[i].bytes[14 + 7] == 33;
+	assert_int_equal(n, 1);
+	world_fini(&w);
+}
+
 static void parameters_are_checked(void **state UNUSED)
 {
 	struct ip_tune tune = no_dad();
@@ -317,6 +342,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(solicits_three_times),
 	cmocka_unit_test(an_answer_ends_the_questions),
 	cmocka_unit_test(advertisement_configures),
+	cmocka_unit_test(parameters_are_taken),
 	cmocka_unit_test(parameters_are_checked),
 	cmocka_unit_test(two_hour_rule),
 	cmocka_unit_test(deprecated_and_back),
