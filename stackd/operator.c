@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define SOCKETS_PER_TURN 200
+#define SOCKETS_PER_TURN 50 /* less than a millisecond */
 
 static void write_console(void *arg, const char *text, size_t len)
 {
