@@ -125,7 +125,7 @@ static int setup(void **state)
 
 	memset(&w, 0, sizeof w);
 	w.fd = -1;
-	strcpy(w.dir, "/tmp/couplet-con-XXXXXX");
+	snprintf(w.dir, sizeof w.dir, "/tmp/couplet-con-XXXXXX");
 	assert_non_null(mkdtemp(w.dir));
 	assert_int_equal(chmod(w.dir, 0755), 0);
 	snprintf(w.path, sizeof w.path, "%s/console", w.dir);

@@ -225,8 +225,8 @@ static void systemd_is_told(void **state)
 		if (n < 0)
 			break;
 		one[n] = '\0';
-		strcat(all, one);
-		strcat(all, "|");
+		snprintf(all + strlen(all), sizeof all - strlen(all), "%s|",
+			 one);
 	}
 	assert_string_equal(all, "STATUS=going|READY=1|RELOADING=1|READY=1|"
 				 "STOPPING=1|");

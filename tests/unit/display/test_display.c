@@ -182,8 +182,8 @@ static void make_deck(void)
 {
 	struct stackd_deck *d = &w.deck;
 
-	strcpy(d->id, "44");
-	strcpy(d->job, "STACK44");
+	snprintf(d->id, sizeof d->id, "44");
+	snprintf(d->job, sizeof d->job, "STACK44");
 	w.hosts[0] = (struct deck_host){"VSE01", addr("10.1.2.3")};
 	w.hosts[1] = (struct deck_host){"LOCALHOST", addr("::1")};
 	d->hosts = w.hosts;
@@ -201,7 +201,7 @@ static void make_deck(void)
 	w.route.route.metric = 1;
 	d->routes = &w.route;
 	d->n_routes = 1;
-	strcpy(d->search, "vse.example example");
+	snprintf(d->search, sizeof d->search, "vse.example example");
 }
 
 static int setup(void **state)

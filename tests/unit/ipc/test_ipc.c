@@ -176,7 +176,7 @@ static char *temp_dir(void)
 {
 	static char dir[64];
 
-	strcpy(dir, "/tmp/couplet-ipc-XXXXXX");
+	snprintf(dir, sizeof dir, "/tmp/couplet-ipc-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	return dir;
 }
