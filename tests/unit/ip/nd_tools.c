@@ -104,7 +104,7 @@ void give_ns(const char *src, const char *dst, const char *target,
 	     const uint8_t *slla)
 {
 	struct ip_addr t = addr(target);
-	uint8_t body[64];
+	uint8_t body[64] = {0};
 	size_t n = 16;
 
 	memcpy(body, t.b, 16);
@@ -118,7 +118,7 @@ void give_na(const char *src, const char *dst, const char *target,
 	     unsigned flags, const uint8_t *tlla)
 {
 	struct ip_addr t = addr(target);
-	uint8_t body[64];
+	uint8_t body[64] = {0};
 	size_t n = 16;
 
 	memcpy(body, t.b, 16);

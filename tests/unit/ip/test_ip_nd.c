@@ -130,7 +130,7 @@ static void answers_solicitations(void **state UNUSED)
 static void validity_checks(void **state UNUSED)
 {
 	struct ip_addr t;
-	uint8_t body[64];
+	uint8_t body[64] = {0};
 	uint64_t n = 0;
 
 	setup_quiet();
