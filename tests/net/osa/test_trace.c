@@ -76,6 +76,24 @@ static void drain(struct osa_port *p)
 		pkt_free_chain(&pool, k);
 }
 
+static bool is_reply(struct pkt *k)
+{
+	const uint8_t *d = pkt_data(k);
+
+	return k->len >= 28 && d[0] == 0x45 && d[9] == 1 && d[20] == 0;
+}
+
+/* And the kernel's answer. */
+static void ping(struct osa_port *p)
+{
+	struct pkt *k;
+
+	send_ping(p);
+	k = netns_wait(p, &pool, is_reply);
+	assert_non_null(k);
+	pkt_free(&pool, k);
+}
+
 static void test_tcpdump_reads_it(void **state)
 {
 	struct osa_port *p;
@@ -89,16 +107,14 @@ static void test_tcpdump_reads_it(void **state)
 	p = setup(MEDIUM_TUN, "osa0", "10.9.0.1/24");
 	drain(p);
 	assert_int_equal(osa_trace_start(create(), &p, 1, NULL, &t), 0);
-	send_ping(p);
-	drain(p); /* the kernel's answer */
+	ping(p);
 	osa_trace_flush(t);
 	/* readable while it grows */
 	netns_ok("tcpdump -nr /tmp/couplet-trace/t.pcapng 2>/dev/null | "
 		 "grep -q '10.9.0.2 > 10.9.0.1: ICMP echo request'");
 	netns_ok("tcpdump -nr /tmp/couplet-trace/t.pcapng 2>/dev/null | "
 		 "grep -q '10.9.0.1 > 10.9.0.2: ICMP echo reply'");
-	send_ping(p);
-	drain(p);
+	ping(p);
 	osa_trace_stats(t, &packets, &bytes, &dropped);
 	osa_trace_stop(t, &packets, &dropped, &error);
 	assert_true(packets >= 4);
@@ -152,8 +168,7 @@ static void test_mixed_ports(void **state)
 	drain(p[0]);
 	drain(p[1]);
 	assert_int_equal(osa_trace_start(create(), p, 2, NULL, &t), 0);
-	send_ping(p[0]);
-	drain(p[0]);
+	ping(p[0]);
 	netns_ok("ip addr add 10.8.0.1/24 dev osa1; "
 		 "ping -c 1 -W 0.1 10.8.0.2 >/dev/null; test $? = 1");
 	drain(p[1]);
