@@ -235,7 +235,27 @@ static void ask(struct l3port *l, const struct l3neigh *n)
 	(void)port_send(l->p, &f);
 }
 
-/* The frame with an Ethernet header to `mac` in front. */
+/* Bytes of f->hdr that fit behind an Ethernet header; the engine may fill
+ * hdr to the brim with a small payload. */
+#define HDR_ROOM (FRAME_HDR_MAX - ETHER_TAGGED_LEN)
+
+/* The rest becomes a piece of payload, borrowed from `f`. */
+static int move_rest(const struct frame *f, struct frame *ret)
+{
+	uint16_t rest = (uint16_t)(f->hdr_len - HDR_ROOM);
+
+	if (f->n_iov == FRAME_IOV_MAX || f->gso != FRAME_GSO_NONE)
+		return -EMSGSIZE;
+	memmove(ret->iov + 1, ret->iov, (size_t)f->n_iov * sizeof(*f->iov));
+	ret->iov[0].iov_base = (void *)(uintptr_t)(f->hdr + HDR_ROOM);
+	ret->iov[0].iov_len = rest;
+	ret->n_iov++;
+	ret->payload_len += rest;
+	ret->hdr_len = (uint16_t)(ret->hdr_len - rest);
+	return 0;
+}
+
+/* The frame with an Ethernet header to `mac` in front; drops are counted. */
 static int wrap(const struct l3port *l, const struct frame *f,
 		const uint8_t mac[6], struct frame *ret)
 {
@@ -243,16 +263,18 @@ static int wrap(const struct l3port *l, const struct frame *f,
 	uint16_t n;
 
 	e.type = f->hdr[0] >> 4 == 4 ? ETHER_TYPE_IPV4 : ETHER_TYPE_IPV6;
-	if (f->hdr_len > FRAME_HDR_MAX - ETHER_TAGGED_LEN)
-		return -EMSGSIZE;
-	memcpy(e.dst, mac, 6);
-	memcpy(e.src, l->link.mac, 6);
 	memcpy(ret, f, offsetof(struct frame, iov));
 	memcpy(ret->iov, f->iov, (size_t)f->n_iov * sizeof(*f->iov));
+	if (f->hdr_len > HDR_ROOM && move_rest(f, ret) < 0) {
+		l->p->info.tx_drops++;
+		return -EMSGSIZE;
+	}
+	memcpy(e.dst, mac, 6);
+	memcpy(e.src, l->link.mac, 6);
 	n = (uint16_t)ether_emit(&e, ret->hdr);
-	memcpy(ret->hdr + n, f->hdr, f->hdr_len);
+	memcpy(ret->hdr + n, f->hdr, ret->hdr_len);
 	ret->l2_len = n;
-	ret->hdr_len = (uint16_t)(f->hdr_len + n);
+	ret->hdr_len = (uint16_t)(ret->hdr_len + n);
 	ret->csum_start = (uint16_t)(f->csum_start + n);
 	return 0;
 }
@@ -288,7 +310,8 @@ int l3port_output(struct l3port *l, const struct frame *f)
 	struct l3neigh *n;
 	mono_t now;
 
-	if (!destination(f, &dst)) {
+	if (f->hdr_len > FRAME_HDR_MAX || f->n_iov > FRAME_IOV_MAX ||
+	    !destination(f, &dst)) {
 		l->p->info.tx_drops++;
 		return -EINVAL;
 	}
