@@ -13,6 +13,14 @@
 #include <sys/socket.h>
 #include <time.h>
 
+/* The kernel's default send buffer: a quarter of it holds the largest buffer
+ * that one unread byte can keep (probe "planted" of stackd --selftest). */
+#define OP_SNDBUF_MIN (212992 / 2)
+/* Smallest SO_SNDBUF of a stream: less makes a connection wait for delayed
+ * acknowledgements. */
+#define OP_STREAM_MIN 16384
+#define OP_BUF_MAX (64 << 20)
+
 /* op_socket.c */
 int op_socket(unsigned id, int domain, int type, int protocol);
 int op_bind(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len);

@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #define SNDBUF_CONNECTED (416 * 1024)
-#define SNDBUF_LIMIT (212992 / 2) /* more needs too much padding */
 #define PAD_BLOCKING 4544
 #define PAD_MAX (72 * 1024)
 #define STREAM_BACKLOG_TRIES 1000 /* of 1 ms */
@@ -126,15 +125,13 @@ int op_replace(int fd, uint64_t *t)
 		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
 		copy_opt(fd, fresh, copied[i]);
-	if (*t & TAG_SNDBUF)
-		(void)!set_sndbuf(fresh, get_int(fd, SO_SNDBUF) / 2);
 	if (*t & TAG_RCVBUF) {
 		int v = get_int(fd, SO_RCVBUF) / 2;
 
 		(void)!sys_setsockopt(fresh, SOL_SOCKET, SO_RCVBUF, &v,
 				      sizeof(v));
 	}
-	*t = tag_with(*t, TAG_FRESH) & ~(TAG_KNOWN | TAG_RAISE);
+	*t = tag_with(*t, TAG_FRESH) & ~(TAG_KNOWN | TAG_RAISE | TAG_SNDBUF);
 	tag_put(fresh, *t);
 	(void)!fcntl(fresh, F_SETFL, fl & O_NONBLOCK);
 	if (dup3(fresh, fd, fdfl & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
@@ -212,7 +209,7 @@ static int wait_padding(int fd, uint32_t left)
 static int connect_blocking(int fd, uint64_t t, const struct ip_port *to)
 {
 	int old = get_int(fd, SO_SNDBUF) / 2, r;
-	int after = t & TAG_SNDBUF ? old : SNDBUF_CONNECTED;
+	int after = MAX(old, SNDBUF_CONNECTED);
 	struct proto_hello h;
 	ssize_t n;
 
@@ -227,8 +224,7 @@ static int connect_blocking(int fd, uint64_t t, const struct ip_port *to)
 				  : wait_padding(fd, h.total - (uint32_t)n);
 	if (r < 0) {
 		/* Linux: EINTR, or EINPROGRESS when SO_SNDTIMEO ran out */
-		if (!(t & TAG_SNDBUF))
-			tag_put(fd, t | TAG_RAISE);
+		tag_put(fd, t | TAG_RAISE);
 		return r == -EAGAIN ? -EINPROGRESS : r;
 	}
 	(void)!set_sndbuf(fd, after);
@@ -244,19 +240,18 @@ static int connect_nonblocking(int fd, uint64_t t, const struct ip_port *to)
 	struct proto_hello h;
 	ssize_t n;
 
-	if (buf > 2 * SNDBUF_LIMIT) {
-		(void)!set_sndbuf(fd, SNDBUF_LIMIT);
-		buf = 2 * SNDBUF_LIMIT;
+	/* neither more, which would take more padding, nor less */
+	if (buf != 2 * OP_SNDBUF_MIN) {
+		(void)!set_sndbuf(fd, OP_SNDBUF_MIN);
+		buf = get_int(fd, SO_SNDBUF);
 	}
 	make_hello(fd, t, to, MIN((uint32_t)MAX(buf, 0) / 4 + 4096, PAD_MAX),
 		   &h);
-	t = tag_with(t, TAG_CONNECTING) | TAG_KNOWN;
-	if (!(t & TAG_SNDBUF))
-		t |= TAG_RAISE;
+	t = tag_with(t, TAG_CONNECTING) | TAG_KNOWN | TAG_RAISE;
 	tag_put(fd, t);
 	n = send_hello(fd, &h);
 	if (n >= 0 && n < (ssize_t)h.total) {
-		/* a small send buffer: the promise is kept by a larger one */
+		/* a host with small buffers: what was promised must go out */
 		uint32_t left = h.total - (uint32_t)n;
 
 		(void)!set_sndbuf(fd, (int)(h.total * 3));

@@ -163,36 +163,89 @@ static void vec_free(struct vec *x)
  * -------------------------------------------------------------------------------
  */
 
-static void wanted_source(const struct msghdr *m, struct proto_dgram *h)
+static void source4(const struct cmsghdr *c, struct proto_dgram *h)
+{
+	struct in_pktinfo pi;
+	struct ip_port p = {0};
+
+	memcpy(&pi, CMSG_DATA(c), sizeof(pi));
+	p.addr = ip_from_bytes(IP_V4, (const uint8_t *)&pi.ipi_spec_dst);
+	h->ifindex = (uint32_t)pi.ipi_ifindex;
+	if (!ip_is_any(&p.addr))
+		proto_addr_put(&p, &h->local);
+}
+
+static void source6(const struct cmsghdr *c, struct proto_dgram *h)
+{
+	struct in6_pktinfo pi;
+	struct ip_port p = {0};
+
+	memcpy(&pi, CMSG_DATA(c), sizeof(pi));
+	p.addr = ip_from_bytes(IP_V6, pi.ipi6_addr.s6_addr);
+	h->ifindex = pi.ipi6_ifindex;
+	if (ip_is_v4_mapped(&p.addr))
+		p.addr = ip_mapped_to_v4(&p.addr);
+	if (!ip_is_any(&p.addr))
+		proto_addr_put(&p, &h->local);
+}
+
+/* One int, -1 = as the socket has it. */
+static int one_int(const struct cmsghdr *c, int lo, int16_t *ret)
+{
+	int v;
+
+	if (c->cmsg_len != CMSG_LEN(sizeof(v)))
+		return -EINVAL;
+	memcpy(&v, CMSG_DATA(c), sizeof(v));
+	if (v != -1 && (v < lo || v > 255))
+		return -EINVAL;
+	*ret = (int16_t)v;
+	return 0;
+}
+
+static int tos4(const struct cmsghdr *c, int16_t *ret)
+{
+	if (c->cmsg_len == CMSG_LEN(1)) {
+		*ret = *CMSG_DATA(c);
+		return 0;
+	}
+	return one_int(c, 0, ret);
+}
+
+/* What goes with this datagram only, with Linux's checks. */
+static int one_cmsg(uint64_t t, const struct cmsghdr *c, struct proto_dgram *h)
+{
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+		if (c->cmsg_len != CMSG_LEN(sizeof(struct in_pktinfo)))
+			return -EINVAL;
+		source4(c, h);
+	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) {
+		return one_int(c, 1, &h->ttl);
+	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+		return tos4(c, &h->tos);
+	} else if (c->cmsg_level != IPPROTO_IPV6 || !(t & TAG_V6)) {
+		return c->cmsg_level == SOL_SOCKET ? 0 : -EINVAL;
+	} else if (c->cmsg_type == IPV6_PKTINFO) {
+		if (c->cmsg_len < CMSG_LEN(sizeof(struct in6_pktinfo)))
+			return -EINVAL;
+		source6(c, h);
+	} else if (c->cmsg_type == IPV6_HOPLIMIT) {
+		return one_int(c, 0, &h->ttl);
+	} else if (c->cmsg_type == IPV6_TCLASS) {
+		return one_int(c, 0, &h->tos);
+	}
+	return 0;
+}
+
+static int read_cmsgs(uint64_t t, const struct msghdr *m, struct proto_dgram *h)
 {
 	struct msghdr *mm = (struct msghdr *)(uintptr_t)m;
+	int r = 0;
 
 	for (struct cmsghdr *c = m->msg_controllen ? CMSG_FIRSTHDR(mm) : NULL;
-	     c; c = CMSG_NXTHDR(mm, c)) {
-		struct ip_port p = {0};
-
-		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-			struct in_pktinfo pi;
-
-			memcpy(&pi, CMSG_DATA(c), sizeof(pi));
-			p.addr = ip_from_bytes(
-				IP_V4, (const uint8_t *)&pi.ipi_spec_dst);
-			h->ifindex = (uint32_t)pi.ipi_ifindex;
-		} else if (c->cmsg_level == IPPROTO_IPV6 &&
-			   c->cmsg_type == IPV6_PKTINFO) {
-			struct in6_pktinfo pi;
-
-			memcpy(&pi, CMSG_DATA(c), sizeof(pi));
-			p.addr = ip_from_bytes(IP_V6, pi.ipi6_addr.s6_addr);
-			h->ifindex = pi.ipi6_ifindex;
-		} else {
-			continue;
-		}
-		if (ip_is_v4_mapped(&p.addr))
-			p.addr = ip_mapped_to_v4(&p.addr);
-		if (!ip_is_any(&p.addr))
-			proto_addr_put(&p, &h->local);
-	}
+	     c && r == 0; c = CMSG_NXTHDR(mm, c))
+		r = c->cmsg_len < sizeof(*c) ? -EINVAL : one_cmsg(t, c, h);
+	return r;
 }
 
 static bool is_broadcast(const struct ip_port *to)
@@ -273,11 +326,12 @@ ssize_t dgram_send(int fd, uint64_t t, const struct msghdr *m, int flags)
 		return send_native(fd, t, m, flags);
 	r = check_dest(fd, t, m, &to);
 	if (r == 0)
+		r = read_cmsgs(t, m, &h);
+	if (r == 0)
 		r = vec_make(&x, &h, sizeof(h), m);
 	if (r < 0)
 		return r;
 	proto_addr_put(&to, &h.remote);
-	wanted_source(m, &h);
 	if (x.bytes > (t & TAG_V6 ? DATAGRAM6_MAX : DATAGRAM_MAX)) {
 		n = -EMSGSIZE;
 	} else {

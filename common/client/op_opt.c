@@ -44,7 +44,7 @@ void op_collect(int fd, uint64_t t, struct proto_opts *ret)
 		ret->flags |= PROTO_O_NODELAY;
 	ret->tos = (uint8_t)tag_field(t, TAG_TOS_SHIFT, 8);
 	ret->keepcnt = (uint8_t)tag_field(t, TAG_KEEPCNT_SHIFT, 7);
-	if (t & TAG_SNDBUF)
+	if (t & TAG_SNDBUF && t & TAG_DGRAM)
 		ret->sndbuf = (uint32_t)native_int(fd, SO_SNDBUF, 0) / 2;
 	if (t & TAG_RCVBUF)
 		ret->rcvbuf = (uint32_t)native_int(fd, SO_RCVBUF, 0) / 2;
@@ -202,6 +202,25 @@ static int set_linger(int fd, uint64_t t, const void *val, socklen_t len)
 			  true);
 }
 
+/* Bytes of stream, which are the engine's. The kernel's queue in front of it
+ * must not be smaller than its default, or the byte that stackd leaves unread
+ * would stop a program from writing (see op.h, OP_SNDBUF_MIN). */
+static int set_sndbuf(int fd, uint64_t t, int v)
+{
+	int kernel = MAX(v, OP_SNDBUF_MIN), r;
+
+	v = CLAMP(v, OP_STREAM_MIN, OP_BUF_MAX);
+	/* waited for: the first word about a fresh socket may be refused */
+	r = op_ctl_set(fd, &t, OPT_SNDBUF, v, true);
+	if (r < 0)
+		return r;
+	/* while it connects, the size of the queue is the contract's */
+	if (tag_state(t) != TAG_CONNECTING || !(t & TAG_RAISE))
+		(void)!native_set(fd, SO_SNDBUF, &kernel, sizeof(kernel));
+	opt_note(fd, &t, TAG_SNDBUF, true);
+	return 0;
+}
+
 static int set_buffer(int fd, uint64_t t, int name, const void *val,
 		      socklen_t len)
 {
@@ -210,18 +229,16 @@ static int set_buffer(int fd, uint64_t t, int name, const void *val,
 
 	if (r < 0)
 		return r;
-	/* while it connects, the size of the buffer is the contract's */
-	if (!(snd && tag_state(t) == TAG_CONNECTING && t & TAG_RAISE))
-		r = native_set(fd, name, val, len);
+	if (snd && !(t & TAG_DGRAM))
+		return set_sndbuf(fd, t, v);
+	r = native_set(fd, name, val, len);
 	if (r < 0)
 		return r;
 	opt_note(fd, &t, snd ? TAG_SNDBUF : TAG_RCVBUF, true);
 	if (!(t & TAG_KNOWN))
 		return 0;
-	if (t & TAG_DGRAM)
-		ours = snd ? OPT_UDP_SNDBUF : OPT_UDP_RCVBUF;
-	else
-		ours = snd ? OPT_SNDBUF : OPT_RCVBUF;
+	ours = t & TAG_DGRAM ? snd ? OPT_UDP_SNDBUF : OPT_UDP_RCVBUF
+			     : OPT_RCVBUF;
 	v = native_int(fd, snd ? SO_SNDBUF : SO_RCVBUF, 2 * v) / 2;
 	return op_ctl_set(fd, &t, ours, v, false);
 }
@@ -308,12 +325,15 @@ static int get_buffer(int fd, uint64_t t, bool snd, void *val, socklen_t *len)
 {
 	int64_t v = snd ? 16384 : 131072; /* tcp_wmem, tcp_rmem of Linux */
 
-	if (t & (snd ? TAG_SNDBUF : TAG_RCVBUF))
+	if (t & (snd ? TAG_SNDBUF : TAG_RCVBUF) && (t & TAG_DGRAM || !snd))
 		return native_get(fd, snd ? SO_SNDBUF : SO_RCVBUF, val, len);
 	if (t & TAG_DGRAM)
 		v = 212992;
 	else if (t & TAG_KNOWN)
 		(void)!op_ctl_get(fd, &t, snd ? OPT_SNDBUF : OPT_RCVBUF, &v);
+	/* Linux tells twice what was set */
+	if (snd && t & TAG_SNDBUF)
+		v *= 2;
 	return opt_put_int((int)MIN(v, INT32_MAX), val, len);
 }
 

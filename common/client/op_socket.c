@@ -177,17 +177,13 @@ int op_listen(int fd, uint64_t t, int backlog)
 
 /* The first byte tells stackd that somebody has taken the connection, and
  * makes every abrupt end of stackd's side a reset. */
-static bool plant(int fd, uint64_t t, int listener)
+static bool plant(int fd, uint64_t t)
 {
 	int v = CHILD_SNDBUF;
-	socklen_t l = sizeof(v);
 
 	if (sys_send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
 		return false;
 	tag_put(fd, tag_with(t, TAG_ACCEPTED) | TAG_KNOWN);
-	if (t & TAG_SNDBUF &&
-	    sys_getsockopt(listener, SOL_SOCKET, SO_SNDBUF, &v, &l) == 0)
-		v /= 2;
 	(void)!sys_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &v, sizeof(v));
 	return true;
 }
@@ -216,7 +212,7 @@ int op_accept(int fd, uint64_t t, struct sockaddr *sa, socklen_t *len,
 		if (c < 0)
 			return -errno;
 		/* A stack that has died since has left nothing to read. */
-		if (!peer_of(&ss, l, NULL, &peer) || !plant(c, t, fd)) {
+		if (!peer_of(&ss, l, NULL, &peer) || !plant(c, t)) {
 			close(c);
 			continue;
 		}

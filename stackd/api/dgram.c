@@ -117,37 +117,62 @@ void dgram_accept(struct api *a, struct api_sock *acc, mono_t now)
 /* ---- program to engine
  * ------------------------------------------------------------ */
 
+/* With the TTL and TOS of this datagram, if it has its own. */
+static int send_with(struct api *a, struct api_sock *c,
+		     const struct proto_dgram *h, const struct ip_port *to,
+		     const struct ip_port *from, const struct iovec *io,
+		     mono_t now)
+{
+	int64_t ttl = stack_sock_get(a->s, c->sk, SOCK_OPT_TTL);
+	int64_t tos = stack_sock_get(a->s, c->sk, SOCK_OPT_TOS);
+	int r = 0;
+
+	if (h->ttl >= 0)
+		r = stack_sock_set(a->s, c->sk, SOCK_OPT_TTL, MAX(h->ttl, 1));
+	if (r == 0 && h->tos >= 0)
+		r = stack_sock_set(a->s, c->sk, SOCK_OPT_TOS, h->tos);
+	if (r == 0)
+		r = stack_udp_send(a->s, c->sk, to, from, io, 1, h->gso_size,
+				   now);
+	if (h->ttl >= 0)
+		(void)!stack_sock_set(a->s, c->sk, SOCK_OPT_TTL, ttl);
+	if (h->tos >= 0)
+		(void)!stack_sock_set(a->s, c->sk, SOCK_OPT_TOS, tos);
+	return r;
+}
+
+static int send_headed(struct api *a, struct api_sock *c, const uint8_t *b,
+		       size_t n, mono_t now)
+{
+	struct ip_port to, from;
+	struct proto_dgram h;
+	struct iovec io;
+
+	if (n < sizeof(h))
+		return -EBADMSG;
+	memcpy(&h, b, sizeof(h));
+	if (h.type != PROTO_D_DATA || proto_addr_get(&h.remote, &to) < 0 ||
+	    proto_addr_get(&h.local, &from) < 0)
+		return -EBADMSG;
+	from.scope = h.ifindex;
+	io = (struct iovec){(uint8_t *)(uintptr_t)b + sizeof(h), n - sizeof(h)};
+	return send_with(a, c, &h, to.addr.family == IP_NONE ? NULL : &to,
+			 from.addr.family == IP_NONE && !from.scope ? NULL
+								    : &from,
+			 &io, now);
+}
+
 /* One datagram of `n` bytes at `b`; it may be lost, as datagrams are. */
 static void send_one(struct api *a, struct api_sock *c, const uint8_t *b,
 		     size_t n, mono_t now)
 {
-	struct ip_port to = {0}, from = {0};
-	struct proto_dgram h;
-	struct iovec io;
+	struct iovec io = {(uint8_t *)(uintptr_t)b, n};
+	int r = c->flags & API_F_HEADERS ? send_headed(a, c, b, n, now)
+					 : stack_udp_send(a->s, c->sk, NULL,
+							  NULL, &io, 1, 0, now);
 
-	if (!(c->flags & API_F_HEADERS)) {
-		io = (struct iovec){(uint8_t *)(uintptr_t)b, n};
-		if (stack_udp_send(a->s, c->sk, NULL, NULL, &io, 1, 0, now) < 0)
-			a->counters.dgram_dropped++;
-		return;
-	}
-	if (n < sizeof(h)) {
-		a->counters.bad_records++;
-		return;
-	}
-	memcpy(&h, b, sizeof(h));
-	if (h.type != PROTO_D_DATA || proto_addr_get(&h.remote, &to) < 0 ||
-	    proto_addr_get(&h.local, &from) < 0) {
-		a->counters.bad_records++;
-		return;
-	}
-	from.scope = h.ifindex;
-	io = (struct iovec){(uint8_t *)(uintptr_t)b + sizeof(h), n - sizeof(h)};
-	if (stack_udp_send(a->s, c->sk, to.addr.family == IP_NONE ? NULL : &to,
-			   from.addr.family == IP_NONE && !from.scope ? NULL
-								      : &from,
-			   &io, 1, h.gso_size, now) < 0)
-		a->counters.dgram_dropped++;
+	a->counters.bad_records += r == -EBADMSG;
+	a->counters.dgram_dropped += r < 0 && r != -EBADMSG;
 }
 
 static void pull(struct api *a, struct api_sock *c, mono_t now)

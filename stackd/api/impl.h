@@ -27,8 +27,8 @@
 #define API_CTL_BATCH 64    /* requests per event and connection */
 #define API_SNDBUF_BULK (1 << 20)
 #define API_PEEK_CAP 4096 /* read by MSG_PEEK below this */
-#define API_LAG_MAX 2048  /* delivered bytes left in the queue */
-#define API_LAG_MSGS 16
+#define API_LAG_MAX 64    /* delivered bytes left in the queue, see pump.c */
+#define API_LAG_MSGS 32
 #define API_BULK_MAX (256 * 1024)
 #define API_IOV 16
 #define API_SCRATCH (128 * 1024)

@@ -8,9 +8,15 @@
  * engine has already; `skip` those that are no stream at all: padding of the
  * connect record, or the plant of an accepted connection.
  *
- * Small messages are only peeked at (one system call) and the queue is
- * emptied up to its last byte once in a while; large amounts are read for
- * good, straight into the engine's buffers.
+ * Tiny messages are only peeked at (one system call) and the queue is emptied
+ * up to its last byte once in a while; large amounts are read for good,
+ * straight into the engine's buffers.
+ *
+ * What is left in the queue counts against the program's send buffer with all
+ * its overhead, and the program may write only while at most a quarter of
+ * that is in use. One byte left of the largest buffer the kernel makes
+ * fits into a quarter of the default size; so do API_LAG_MAX messages of one
+ * byte; both together do not.
  */
 #include "api/impl.h"
 
@@ -38,7 +44,8 @@ static int take_padding(struct api *a, struct api_sock *c)
 /* Everything delivered is taken out but its last byte. */
 static void shrink_lag(struct api *a, struct api_sock *c)
 {
-	c->msgs = 0;
+	/* the byte left may belong to something large: go on next time */
+	c->msgs = c->lag > API_LAG_MAX ? API_LAG_MSGS : 0;
 	while (c->lag > 1) {
 		ssize_t n =
 			recv(c->fd, a->scratch,
@@ -110,6 +117,11 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 	size_t fresh, space;
 	ssize_t got;
 
+	/* space first: without it, what is queued does not matter */
+	space = stack_sock_write_reserve(a->s, c->sk, API_BULK_MAX, iov + 1,
+					 &n);
+	if (!space)
+		return STEP_FULL;
 	if (ioctl(c->fd, FIONREAD, &queued) < 0)
 		return STEP_RESET;
 	if ((size_t)queued < (size_t)c->lag + API_PEEK_CAP) {
@@ -117,10 +129,6 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 		return peek_step(a, c, now);
 	}
 	fresh = (size_t)queued - c->lag - 1;
-	space = stack_sock_write_reserve(a->s, c->sk, MIN(fresh, API_BULK_MAX),
-					 iov + 1, &n);
-	if (!space)
-		return STEP_FULL;
 	space = MIN(space, fresh);
 	iov_cut(iov + 1, &n, space);
 	iov[0] = (struct iovec){a->scratch, c->lag};
@@ -134,7 +142,7 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 	}
 	stack_sock_write_commit(a->s, c->sk, (size_t)got - c->lag, false, now);
 	c->lag = 0;
-	c->msgs = 0;
+	c->msgs = API_LAG_MSGS;
 	c->flags |= API_F_BULK;
 	return STEP_MORE;
 }
@@ -210,6 +218,8 @@ bool pump_push(struct api *a, struct api_sock *c, mono_t now)
 
 void pump_drain(struct api *a, struct api_sock *c)
 {
-	while (recv(c->fd, a->scratch, sizeof(a->scratch), MSG_DONTWAIT) > 0)
+	/* a short read has emptied it, as nobody writes any more */
+	while (recv(c->fd, a->scratch, sizeof(a->scratch), MSG_DONTWAIT) ==
+	       (ssize_t)sizeof(a->scratch))
 		continue;
 }

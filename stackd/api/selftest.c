@@ -134,6 +134,26 @@ out:
 	return r;
 }
 
+/* One byte left of the largest buffer leaves a default socket writable. */
+static int probe_planted(char *err, size_t len)
+{
+	static char big[65536];
+	int r = 0, fd[2] = {-1, -1};
+	ssize_t n, left = -1;
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd));
+	while ((n = send(fd[0], big, sizeof(big), 0)) > 0)
+		left += n;
+	CHECK(poll_bits(fd[0]) == 0);
+	while (left > 0 &&
+	       (n = recv(fd[1], big, MIN((size_t)left, sizeof(big)), 0)) > 0)
+		left -= n;
+	CHECK(left == 0 && poll_bits(fd[0]) == POLLOUT);
+out:
+	selftest_close(fd, 2);
+	return r;
+}
+
 /* A send buffer at its minimum takes little and then blocks a sender. */
 static int probe_small_sndbuf(char *err, size_t len)
 {
@@ -294,6 +314,8 @@ static const struct api_probe probes[] = {
 	{"tag", "SO_MAX_PACING_RATE keeps 64 bits in the socket", probe_tag},
 	{"stored", "options without effect are stored", probe_stored},
 	{"pending", "unread padding keeps POLLOUT off", probe_pending},
+	{"planted", "one byte left of much does not stop a writer",
+	 probe_planted},
 	{"small_sndbuf", "a minimal SO_SNDBUF blocks early",
 	 probe_small_sndbuf},
 	{"killed", "an end with an unread byte dies as a reset", probe_killed},

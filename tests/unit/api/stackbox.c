@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,12 +116,13 @@ void stackbox_tun(struct stackbox *b, const char *ifname, const char *stack,
 
 void stackbox_run(struct stackbox *b)
 {
+	struct pollfd p = {.fd = b->wake[0], .events = POLLIN};
 	int r = loop_watch_base(b->loop, b->wake[0]);
 
 	if (r < 0)
 		die("loop_watch_base", r);
 	loop_run(b->loop);
-	while (!loop_wait(b->loop))
+	while (!loop_wait(b->loop) || poll(&p, 1, 0) <= 0)
 		continue;
 }
 
