@@ -3,10 +3,12 @@
 #include "netns.h"
 
 #include "wire/checksum.h"
+#include "wire/ipv4.h"
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -218,6 +220,118 @@ static void test_tap_layer2_sees_arp(void **state)
 	close_port(p);
 }
 
+#define UDP_PORT 7001
+#define UDP_PART 1000u
+#define UDP_TOTAL 9500u
+
+static bool is_udp(struct pkt *k)
+{
+	const uint8_t *d = pkt_data(k);
+
+	return k->len > 28 && d[0] == 0x45 && d[9] == 17;
+}
+
+/* UDP_SEGMENT of the host: whole with offload, in parts without. */
+static void udp_in(bool offload)
+{
+	struct deck_device dev = netns_device(MEDIUM_TUN);
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(UDP_PORT),
+				 .sin_addr.s_addr = htonl(0x0a090002)};
+	static uint8_t data[UDP_TOTAL];
+	int part = UDP_PART, fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct osa_port *p;
+	struct pkt *k;
+
+	dev.offload = offload;
+	p = open_port(dev);
+	assert_int_equal(
+		setsockopt(fd, SOL_UDP, UDP_SEGMENT, &part, sizeof(part)), 0);
+	assert_int_equal(sendto(fd, data, sizeof(data), 0,
+				(struct sockaddr *)&to, sizeof(to)),
+			 UDP_TOTAL);
+	k = netns_wait(p, &pool, is_udp);
+	assert_non_null(k);
+	if (offload && k->gso_size) {
+		assert_int_equal(k->gso_size, UDP_PART);
+		assert_int_equal(k->gso_segs, 10);
+		assert_int_equal(k->len, 28 + UDP_TOTAL);
+	} else { /* before Linux 6.2 the kernel cuts it in any case */
+		assert_int_equal(k->gso_size, 0);
+		assert_int_equal(k->len, 28 + UDP_PART);
+	}
+	pkt_free(&pool, k);
+	(void)close(fd);
+	close_port(p);
+}
+
+static void test_udp_gso_in(void **state)
+{
+	(void)state;
+	udp_in(true);
+	udp_in(false);
+}
+
+/* A GSO frame of UDP reaches the host's socket as its datagrams. */
+static void udp_out(bool offload)
+{
+	struct deck_device dev = netns_device(MEDIUM_TUN);
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(UDP_PORT),
+				 .sin_addr.s_addr = htonl(0x0a090001)};
+	static uint8_t data[UDP_TOTAL], part[2048];
+	struct ip_addr src = ip_v4(10, 9, 0, 2), dst = ip_v4(10, 9, 0, 1);
+	struct ipv4_header ip = {.ttl = 64,
+				 .proto = 17,
+				 .total_len = 28 + UDP_TOTAL,
+				 .src = src,
+				 .dst = dst};
+	struct frame f = {.hdr_len = 28,
+			  .payload_len = UDP_TOTAL,
+			  .gso = FRAME_GSO_UDP,
+			  .gso_size = UDP_PART,
+			  .needs_csum = true,
+			  .csum_start = 20,
+			  .csum_offset = 6,
+			  .n_iov = 1};
+	const uint16_t words[4] = {
+		UDP_PORT, UDP_PORT, 8 + UDP_TOTAL,
+		csum_fold(csum_pseudo(&src, &dst, 17, 8 + UDP_TOTAL))};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct osa_port *p;
+
+	dev.offload = offload;
+	p = open_port(dev);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	ipv4_emit(&ip, f.hdr);
+	for (int i = 0; i < 4; i++) {
+		f.hdr[20 + 2 * i] = (uint8_t)(words[i] >> 8);
+		f.hdr[21 + 2 * i] = (uint8_t)words[i];
+	}
+	for (uint32_t i = 0; i < UDP_TOTAL; i++)
+		data[i] = (uint8_t)(i * 13 + (i >> 8));
+	f.iov[0] = (struct iovec){data, UDP_TOTAL};
+	assert_int_equal(osa_write(p, &f), 0);
+	for (uint32_t got = 0; got < UDP_TOTAL;) {
+		struct pollfd pfd = {fd, POLLIN, 0};
+		uint32_t want = MIN(UDP_PART, UDP_TOTAL - got);
+
+		assert_int_equal(poll(&pfd, 1, 5000), 1);
+		assert_int_equal(recv(fd, part, sizeof(part), 0), want);
+		assert_memory_equal(part, data + got, want);
+		got += want;
+	}
+	(void)close(fd);
+	close_port(p);
+}
+
+static void test_udp_gso_out(void **state)
+{
+	(void)state;
+	udp_out(true);
+	udp_out(false);
+}
+
 static bool any(struct pkt *k)
 {
 	(void)k;
@@ -297,6 +411,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_tun_gso_out),
 	cmocka_unit_test(test_tun_gso_out_v6),
 	cmocka_unit_test(test_tun_plain_both_ways),
+	cmocka_unit_test(test_udp_gso_in),
+	cmocka_unit_test(test_udp_gso_out),
 	cmocka_unit_test(test_tap_layer2),
 	cmocka_unit_test(test_tap_layer2_sees_arp),
 	cmocka_unit_test(test_pool_exhausted),
