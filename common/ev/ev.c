@@ -1,134 +1,93 @@
-/*
- * ev.c: one epoll set, one timerfd, one signalfd.
- *
- * The set can sit inside another one (stackd's fast path waits with a single
- * system call for packets and for this loop), so everything that makes the
- * loop busy has to show as a readable descriptor: timers too, even those
- * that are due at once.
- *
- * Whoever is freed inside a callback may still be named by events of the same
- * turn. Such an object is dead at once and its memory goes after the turn.
- */
 #include "ev/ev.h"
 
-#include "base/list.h"
-
 #include <errno.h>
-#include <signal.h>
+#include <event2/event.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define EVENTS_PER_TURN 64
-
 struct ev_loop {
-	int epfd, timerfd, sigfd; /* sigfd -1 until a signal is wanted */
-	bool stopped;
-	unsigned depth;     /* turns that run; freed memory waits for 0 */
-	sigset_t signals;   /* blocked here, read from sigfd */
-	mono_t armed;       /* what timerfd is set to */
-	struct list timers; /* by time, earliest first */
-	struct list sigs, graves;
-	ev_wait_fn *wait; /* NULL: we wait ourselves */
+	struct event_base *base;
+	int fd; /* epoll set of the base, or -ENOTSUP */
+	ev_wait_fn *wait;
 	void *wait_arg;
+	bool stop;
 };
 
 struct ev_io {
-	struct list grave;
-	struct ev_loop *loop;
-	ev_io_fn *fn; /* NULL once freed */
+	struct event_base *base;
+	struct event *ev; /* NULL while nothing is watched */
+	ev_io_fn *fn;
 	void *arg;
 	int fd;
 	unsigned events;
 };
 
+/* A timerfd each: the base's own timers are known to its waiting only, which
+ * ev_loop_set_wait() replaces. */
 struct ev_timer {
-	struct list node; /* of loop.timers while set */
-	struct ev_loop *loop;
+	struct event *ev;
+	int fd;
 	ev_timer_fn *fn;
 	void *arg;
-	mono_t at;
 };
 
 struct ev_signal {
-	struct list node;
-	struct ev_loop *loop;
+	struct event *ev;
 	ev_signal_fn *fn;
 	void *arg;
-	int signo;
 };
 
-/* ---- loop ------------------------------------------------------------------
+/*
+ * libevent does not tell the descriptor of its epoll set. The base makes that
+ * one first and descriptors are given out lowest first, so it is the number
+ * that is free just before; taking an eventfd in proves that it is an epoll
+ * set and not something else.
  */
-
-static int watch(struct ev_loop *l, int fd, void *ptr)
+static int backend_fd(int guess)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = ptr};
+	struct epoll_event e = {.events = 0};
+	int probe = eventfd(0, EFD_CLOEXEC), r;
 
-	return epoll_ctl(l->epfd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+	if (probe < 0)
+		return -ENOTSUP;
+	r = epoll_ctl(guess, EPOLL_CTL_ADD, probe, &e);
+	close(probe); /* takes it out again */
+	return r < 0 ? -ENOTSUP : guess;
 }
 
 int ev_loop_new(struct ev_loop **ret)
 {
 	struct ev_loop *l = calloc(1, sizeof *l);
-	int r;
+	int guess = eventfd(0, EFD_CLOEXEC);
 
+	if (guess >= 0)
+		close(guess);
 	if (!l)
 		return -ENOMEM;
-	list_init(&l->timers);
-	list_init(&l->sigs);
-	list_init(&l->graves);
-	sigemptyset(&l->signals);
-	l->sigfd = l->timerfd = -1;
-	l->armed = MONO_NEVER;
-	l->epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epfd >= 0)
-		l->timerfd = timerfd_create(CLOCK_MONOTONIC,
-					    TFD_CLOEXEC | TFD_NONBLOCK);
-	r = l->timerfd < 0 ? -errno : watch(l, l->timerfd, &l->timerfd);
-	if (r < 0) {
-		ev_loop_free(l);
-		return r;
+	l->base = event_base_new();
+	if (!l->base) {
+		free(l);
+		return -ENOMEM;
 	}
+	l->fd = backend_fd(guess);
 	*ret = l;
 	return 0;
-}
-
-static void bury(struct ev_loop *l)
-{
-	struct list *n;
-
-	while ((n = list_pop_head(&l->graves)))
-		free(container_of(n, struct ev_io, grave));
 }
 
 void ev_loop_free(struct ev_loop *l)
 {
 	if (!l)
 		return;
-	bury(l);
-	if (l->sigfd >= 0) {
-		close(l->sigfd);
-		sigprocmask(SIG_UNBLOCK, &l->signals, NULL);
-	}
-	if (l->timerfd >= 0)
-		close(l->timerfd);
-	if (l->epfd >= 0)
-		close(l->epfd);
+	event_base_free(l->base);
 	free(l);
 }
 
 int ev_loop_fd(const struct ev_loop *l)
 {
-	return l->epfd;
-}
-
-void ev_loop_stop(struct ev_loop *l)
-{
-	l->stopped = true;
+	return l->fd;
 }
 
 void ev_loop_set_wait(struct ev_loop *l, ev_wait_fn *wait, void *arg)
@@ -137,117 +96,70 @@ void ev_loop_set_wait(struct ev_loop *l, ev_wait_fn *wait, void *arg)
 	l->wait_arg = arg;
 }
 
-/* ---- timers
- * ------------------------------------------------------------------- */
-
-/* The timerfd fires at the earliest timer. One that was taken back leaves it
- * as it is: it fires once for nothing. */
-static void arm(struct ev_loop *l)
+int ev_loop_run(struct ev_loop *l)
 {
-	const struct ev_timer *t;
-	struct itimerspec its = {.it_interval = {0, 0}};
+	int r = 0;
 
-	if (list_empty(&l->timers))
-		return;
-	t = container_of(l->timers.next, struct ev_timer, node);
-	if (mono_leq(l->armed, t->at))
-		return;
-	its.it_value.tv_sec = (time_t)(t->at.ns / 1000000000u);
-	its.it_value.tv_nsec = (long)(t->at.ns % 1000000000u);
-	timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &its, NULL);
-	l->armed = t->at;
+	l->stop = false;
+	/* Without NO_EXIT_ON_EMPTY the base would end by itself when the last
+	 * object goes, which is never what a daemon means. */
+	if (!l->wait)
+		r = event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	while (l->wait && !l->stop && r >= 0)
+		if (l->wait(l->wait_arg))
+			r = event_base_loop(l->base,
+					    EVLOOP_NONBLOCK |
+						    EVLOOP_NO_EXIT_ON_EMPTY);
+	return r < 0 ? -EIO : 0;
 }
 
-static void run_timers(struct ev_loop *l)
+void ev_loop_stop(struct ev_loop *l)
 {
-	mono_t now = mono_now();
-	struct list due;
-	struct list *n;
-	uint64_t count;
-
-	(void)!read(l->timerfd, &count, sizeof count);
-	l->armed = MONO_NEVER;
-	/* taken off first: one that sets itself again waits for its turn */
-	list_init(&due);
-	while (!list_empty(&l->timers)) {
-		struct ev_timer *t =
-			container_of(l->timers.next, struct ev_timer, node);
-
-		if (!mono_leq(t->at, now))
-			break;
-		list_remove(&t->node);
-		list_push_tail(&due, &t->node);
-	}
-	while ((n = list_pop_head(&due))) {
-		struct ev_timer *t = container_of(n, struct ev_timer, node);
-
-		t->fn(t->arg);
-	}
-	arm(l);
+	l->stop = true;
+	event_base_loopbreak(l->base);
 }
 
-int ev_timer_new(struct ev_loop *l, ev_timer_fn *fn, void *arg,
-		 struct ev_timer **ret)
+void ev_loop_turn(struct ev_loop *l)
 {
-	struct ev_timer *t = calloc(1, sizeof *t);
-
-	if (!t)
-		return -ENOMEM;
-	list_init(&t->node);
-	t->loop = l;
-	t->fn = fn;
-	t->arg = arg;
-	*ret = t;
-	return 0;
+	event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
-void ev_timer_set(struct ev_timer *t, dur_t d)
+static void io_fired(evutil_socket_t fd, short what, void *arg)
 {
-	struct list *at;
+	struct ev_io *io = arg;
+	unsigned events = 0;
 
-	list_remove(&t->node);
-	t->at = mono_add(mono_now(), dur_max(d, DUR_NS(0)));
-	/* most timers are the latest: look from the end */
-	for (at = t->loop->timers.prev; at != &t->loop->timers; at = at->prev)
-		if (mono_leq(container_of(at, struct ev_timer, node)->at,
-			     t->at))
-			break;
-	list_push_head(at, &t->node);
-	arm(t->loop);
+	if (what & EV_READ)
+		events |= EV_IO_IN;
+	if (what & EV_WRITE)
+		events |= EV_IO_OUT;
+	io->fn(io->arg, fd, events);
 }
-
-void ev_timer_stop(struct ev_timer *t)
-{
-	list_remove(&t->node);
-}
-
-void ev_timer_free(struct ev_timer *t)
-{
-	if (!t)
-		return;
-	list_remove(&t->node);
-	free(t);
-}
-
-/* ---- descriptors
- * --------------------------------------------------------------- */
 
 int ev_io_set(struct ev_io *io, unsigned events)
 {
-	struct epoll_event ev = {.data.ptr = io};
-	int op = !io->events ? EPOLL_CTL_ADD
-		 : !events   ? EPOLL_CTL_DEL
-			     : EPOLL_CTL_MOD;
+	short what = EV_PERSIST;
 
-	if (events == io->events)
+	if (io->ev && io->events == events)
+		return 0;
+	if (io->ev)
+		event_free(io->ev);
+	io->ev = NULL;
+	io->events = events;
+	if (!events)
 		return 0;
 	if (events & EV_IO_IN)
-		ev.events |= EPOLLIN;
+		what |= EV_READ;
 	if (events & EV_IO_OUT)
-		ev.events |= EPOLLOUT;
-	if (epoll_ctl(io->loop->epfd, op, io->fd, &ev) < 0)
-		return -errno;
-	io->events = events;
+		what |= EV_WRITE;
+	io->ev = event_new(io->base, io->fd, what, io_fired, io);
+	if (!io->ev)
+		return -ENOMEM;
+	if (event_add(io->ev, NULL) < 0) {
+		event_free(io->ev);
+		io->ev = NULL;
+		return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -259,8 +171,7 @@ int ev_io_new(struct ev_loop *l, int fd, unsigned events, ev_io_fn *fn,
 
 	if (!io)
 		return -ENOMEM;
-	list_init(&io->grave);
-	io->loop = l;
+	io->base = l->base;
 	io->fd = fd;
 	io->fn = fn;
 	io->arg = arg;
@@ -277,78 +188,95 @@ void ev_io_free(struct ev_io *io)
 {
 	if (!io)
 		return;
-	(void)!ev_io_set(io, 0);
-	io->fn = NULL;
-	if (io->loop->depth)
-		list_push_tail(&io->loop->graves, &io->grave);
-	else
-		free(io);
+	if (io->ev)
+		event_free(io->ev);
+	free(io);
 }
 
-static void io_ready(struct ev_io *io, uint32_t what)
+static void timer_fired(evutil_socket_t fd, short what, void *arg)
 {
-	unsigned events = 0;
+	struct ev_timer *t = arg;
+	uint64_t times;
 
-	if (!io->fn)
-		return;
-	if (what & EPOLLIN)
-		events |= EV_IO_IN;
-	if (what & EPOLLOUT)
-		events |= EV_IO_OUT;
-	/* an error shows itself to whatever the owner tries next */
-	if (what & (EPOLLERR | EPOLLHUP))
-		events |= io->events;
-	/* an earlier callback of this turn may have stopped watching */
-	events &= io->events;
-	if (events)
-		io->fn(io->arg, io->fd, events);
+	(void)what;
+	/* nothing to read: stopped or set anew since it fired */
+	if (read(fd, &times, sizeof times) == sizeof times)
+		t->fn(t->arg);
 }
 
-/* ---- signals
- * ------------------------------------------------------------------- */
-
-static void read_signals(struct ev_loop *l)
+int ev_timer_new(struct ev_loop *l, ev_timer_fn *fn, void *arg,
+		 struct ev_timer **ret)
 {
-	struct signalfd_siginfo si;
+	struct ev_timer *t = calloc(1, sizeof *t);
 
-	while (l->sigfd >= 0 &&
-	       read(l->sigfd, &si, sizeof si) == (ssize_t)sizeof si) {
-		LIST_FOREACH_SAFE (it, &l->sigs) {
-			struct ev_signal *s =
-				container_of(it, struct ev_signal, node);
-
-			if (s->signo == (int)si.ssi_signo)
-				s->fn(s->arg, s->signo);
-		}
+	if (!t)
+		return -ENOMEM;
+	t->fn = fn;
+	t->arg = arg;
+	t->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (t->fd >= 0)
+		t->ev = event_new(l->base, t->fd, EV_READ | EV_PERSIST,
+				  timer_fired, t);
+	if (!t->ev || event_add(t->ev, NULL) < 0) {
+		ev_timer_free(t);
+		return -ENOMEM;
 	}
+	*ret = t;
+	return 0;
+}
+
+void ev_timer_set(struct ev_timer *t, dur_t d)
+{
+	struct itimerspec its = {0};
+
+	its.it_value.tv_sec = (time_t)(d.ns > 0 ? d.ns / 1000000000 : 0);
+	its.it_value.tv_nsec = (long)(d.ns > 0 ? d.ns % 1000000000 : 1);
+	INVARIANT(timerfd_settime(t->fd, 0, &its, NULL) == 0);
+}
+
+void ev_timer_stop(struct ev_timer *t)
+{
+	struct itimerspec its = {0};
+
+	INVARIANT(timerfd_settime(t->fd, 0, &its, NULL) == 0);
+}
+
+void ev_timer_free(struct ev_timer *t)
+{
+	if (!t)
+		return;
+	if (t->ev)
+		event_free(t->ev);
+	if (t->fd >= 0)
+		close(t->fd);
+	free(t);
+}
+
+static void signal_fired(evutil_socket_t signo, short what, void *arg)
+{
+	struct ev_signal *s = arg;
+
+	(void)what;
+	s->fn(s->arg, signo);
 }
 
 int ev_signal_new(struct ev_loop *l, int signo, ev_signal_fn *fn, void *arg,
 		  struct ev_signal **ret)
 {
 	struct ev_signal *s = calloc(1, sizeof *s);
-	bool first = l->sigfd < 0;
-	int fd;
 
 	if (!s)
 		return -ENOMEM;
-	sigaddset(&l->signals, signo);
-	sigprocmask(SIG_BLOCK, &l->signals, NULL);
-	fd = signalfd(l->sigfd, &l->signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0 || (first && watch(l, fd, &l->sigfd) < 0)) {
-		int r = -errno;
-
-		if (fd >= 0)
-			close(fd);
-		free(s);
-		return r;
-	}
-	l->sigfd = fd;
-	s->loop = l;
 	s->fn = fn;
 	s->arg = arg;
-	s->signo = signo;
-	list_push_tail(&l->sigs, &s->node);
+	s->ev = event_new(l->base, signo, EV_SIGNAL | EV_PERSIST, signal_fired,
+			  s);
+	if (!s->ev || event_add(s->ev, NULL) < 0) {
+		if (s->ev)
+			event_free(s->ev);
+		free(s);
+		return -ENOMEM;
+	}
 	*ret = s;
 	return 0;
 }
@@ -357,50 +285,6 @@ void ev_signal_free(struct ev_signal *s)
 {
 	if (!s)
 		return;
-	list_remove(&s->node);
+	event_free(s->ev);
 	free(s);
-}
-
-/* ---- turns
- * ----------------------------------------------------------------------- */
-
-static int turn(struct ev_loop *l, int timeout_ms)
-{
-	struct epoll_event ev[EVENTS_PER_TURN];
-	int n = epoll_wait(l->epfd, ev, EVENTS_PER_TURN, timeout_ms);
-
-	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
-	l->depth++;
-	for (int i = 0; i < n; i++) {
-		if (ev[i].data.ptr == &l->timerfd)
-			run_timers(l);
-		else if (ev[i].data.ptr == &l->sigfd)
-			read_signals(l);
-		else
-			io_ready(ev[i].data.ptr, ev[i].events);
-	}
-	if (--l->depth == 0)
-		bury(l);
-	return 0;
-}
-
-int ev_loop_run(struct ev_loop *l)
-{
-	int r = 0;
-
-	while (!l->stopped && r == 0) {
-		if (!l->wait)
-			r = turn(l, -1);
-		else if (l->wait(l->wait_arg))
-			r = turn(l, 0);
-	}
-	/* a loop that was stopped can run again */
-	l->stopped = false;
-	return r;
-}
-
-void ev_loop_turn(struct ev_loop *l)
-{
-	(void)!turn(l, 0);
 }

@@ -1,7 +1,7 @@
 /*
- * ev.h: the daemon's event loop: descriptors, timers and signals. It is one
- * descriptor to the outside, so that a faster loop can watch it beside its
- * own (libevent's base cannot be watched, which is why it is not used).
+ * ev.h: the daemon's event base: descriptors, timers and signals. A thin
+ * layer over libevent, so that no other room includes its headers and the
+ * rules of life are said once:
  *
  * Every object belongs to whoever made it and is freed by him, also inside
  * its own callback; the loop is freed last. Callbacks run on the thread of
@@ -33,7 +33,7 @@ void ev_loop_free(struct ev_loop *l);
 
 /* Runs callbacks until ev_loop_stop(). 0, or negative errno. */
 int ev_loop_run(struct ev_loop *l) MUST_USE;
-/* Makes ev_loop_run() return after this turn. */
+/* Makes ev_loop_run() return after the callback that runs now. */
 void ev_loop_stop(struct ev_loop *l);
 /*
  * For a daemon whose fast path has an epoll set of its own: that set watches
@@ -44,14 +44,15 @@ void ev_loop_stop(struct ev_loop *l);
  */
 typedef bool ev_wait_fn(void *arg);
 void ev_loop_set_wait(struct ev_loop *l, ev_wait_fn *wait, void *arg);
-/* Readable when ev_loop_turn() has something to do. */
-int ev_loop_fd(const struct ev_loop *l);
+/* Readable when ev_loop_turn() has something to do; -ENOTSUP when libevent
+ * does not run on epoll. */
+int ev_loop_fd(const struct ev_loop *l) MUST_USE;
 
 /* Runs what is ready, without waiting. */
 void ev_loop_turn(struct ev_loop *l);
 
 /* Watches `fd` (borrowed, stays open longer than the object), level
- * triggered, for `events`. 0, -ENOMEM, -EEXIST (watched already), -EPERM (a
+ * triggered, for `events`. 0, or -ENOMEM (also for what epoll refuses, as a
  * regular file). */
 int ev_io_new(struct ev_loop *l, int fd, unsigned events, ev_io_fn *fn,
 	      void *arg, struct ev_io **ret) MUST_USE;
@@ -68,8 +69,7 @@ void ev_timer_set(struct ev_timer *t, dur_t d);
 void ev_timer_stop(struct ev_timer *t);
 void ev_timer_free(struct ev_timer *t);
 
-/* Calls `fn` on the loop when `signo` arrives; it is blocked until the loop is
- * freed. 0 or negative errno. */
+/* Calls `fn` on the loop when `signo` arrives. 0 or negative errno. */
 int ev_signal_new(struct ev_loop *l, int signo, ev_signal_fn *fn, void *arg,
 		  struct ev_signal **ret) MUST_USE;
 void ev_signal_free(struct ev_signal *s);

@@ -404,9 +404,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			w.socks[i] = NULL;
 		}
 	settle(&w);
-	/* TIME-WAIT and reassembly end by themselves */
+	/* TIME-WAIT, reassembly and orphans that nobody answers end by
+	 * themselves; the last after orphan_retries of at most 120 s */
 	for (unsigned i = 0; i < 40; i++)
-		pass_time(&w, DUR_S(10));
+		pass_time(&w, DUR_S(60));
 	settle(&w);
 	stack_counters(w.s, &left);
 	INVARIANT(left.socks == 0);
