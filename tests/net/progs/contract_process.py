@@ -43,6 +43,7 @@ class DescriptorCases:
 
     def test_dup2_over_standard_input(self):
         s, k = self.outgoing()
+        s.settimeout(None)      # cat expects to be blocked
         k.sendall(b"line for cat\n")
         k.shutdown(socket.SHUT_WR)
         out = subprocess.run(["/bin/cat"], stdin=s.fileno(), timeout=LIMIT,
