@@ -1,0 +1,102 @@
+#!/usr/bin/python3
+"""Looks at an installed tree (DESTDIR): are programs, manual pages, units and
+examples where they belong, and do they fit each other?
+
+    installed.py DESTDIR
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+WANTED = {
+    "programs": r"/s?bin/(stackd|stackctl|stackrun)$",
+    "libraries": r"/lib/.*lib(couplet|couplet-preload)\.so",
+    "manual pages": r"/share/man/man[1-9]/[\w.-]+\.[1-9](\.gz)?$",
+    "units": r"lib/systemd/system/[\w@.-]+\.service$",
+    "sysusers": r"lib/sysusers\.d/\w+\.conf$",
+    "tmpfiles": r"lib/tmpfiles\.d/\w+\.conf$",
+    "example decks": r"/share/doc/couplet/.*\.deck$",
+}
+PAGES = ["stackd.8", "stackctl.8", "stackrun.1", "stackd.deck.5",
+         "couplet-deck.5", "couplet-messages.7", "couplet.7"]
+EXPOSURE_MAX = 30       # tenths, as systemd-analyze counts
+
+problems = []
+
+
+def problem(text):
+    problems.append(text)
+    print(text)
+
+
+def files(root):
+    for top, _, names in os.walk(root):
+        for n in names:
+            yield os.path.relpath(os.path.join(top, n), root)
+
+
+def check_places(found):
+    for what, pattern in WANTED.items():
+        hits = [f for f in found if re.search(pattern, f)]
+        print(f"{what}: {len(hits)}")
+        if not hits:
+            problem(f"no {what} in the installed tree")
+
+
+def check_pages(root, found):
+    pages = [f for f in found if "/man/man" in f]
+    names = {os.path.basename(f) for f in pages}
+    for want in PAGES:
+        if want not in names:
+            problem(f"manual page {want} is not installed")
+    for page in pages:
+        r = subprocess.run(["mandoc", "-Tlint", "-Wwarning",
+                            os.path.join(root, page)], text=True,
+                           stdout=subprocess.PIPE, check=False)
+        if r.returncode:
+            problem(f"mandoc: {r.stdout}")
+        section = page.rpartition(".")[2]
+        if f"/man{section}/" not in page:
+            problem(f"{page} lies in the wrong section")
+
+
+def check_units(root, found):
+    analyze = shutil.which("systemd-analyze")
+    units = [f for f in found if f.endswith(".service")]
+    for unit in units:
+        path = os.path.join(root, unit)
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        for program in re.findall(r"^Exec\w+=[-@:+!|]*(\S+)", text, re.M):
+            if program.startswith("/usr/") and "couplet" not in program and \
+                    not os.path.exists(root + program) and \
+                    not os.path.exists(program):
+                problem(f"{unit} starts {program}, which is not installed")
+        if not analyze:
+            problem("systemd-analyze is missing")
+            continue
+        r = subprocess.run([analyze, "security", "--offline=yes",
+                            f"--threshold={EXPOSURE_MAX}", "--no-pager",
+                            path], text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, check=False)
+        print(r.stdout.strip().split("\n")[-1])
+        if r.returncode:
+            problem(f"{unit}: exposure above {EXPOSURE_MAX / 10}")
+
+
+def main():
+    root = sys.argv[1]
+    found = sorted(files(root))
+    check_places(found)
+    check_pages(root, found)
+    check_units(root, found)
+    if not problems:
+        print("the installed tree is complete")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
