@@ -16,9 +16,6 @@
 /* The kernel's default send buffer: a quarter of it holds the largest buffer
  * that one unread byte can keep (probe "planted" of stackd --selftest). */
 #define OP_SNDBUF_MIN (212992 / 2)
-/* Smallest SO_SNDBUF of a stream: less makes a connection wait for delayed
- * acknowledgements. */
-#define OP_STREAM_MIN 16384
 #define OP_BUF_MAX (64 << 20)
 
 /* op_socket.c */
@@ -39,6 +36,12 @@ int op_connect(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len);
 int op_error(int fd, uint64_t t);
 /* Puts a fresh socket object under the same number. */
 int op_replace(int fd, uint64_t *t);
+
+/* op_epoll.c: the epoll registrations of `fd` in this process, kept over
+ * op_replace(). NULL: none. */
+struct op_epoll *op_epoll_save(int fd);
+/* Makes them again for what is `fd` now, and frees `e`. */
+void op_epoll_restore(struct op_epoll *e, int fd);
 
 /* op_opt*.c */
 int op_setsockopt(int fd, uint64_t t, int level, int name, const void *val,

@@ -120,6 +120,7 @@ int op_replace(int fd, uint64_t *t)
 	int type = *t & TAG_DGRAM ? SOCK_SEQPACKET : SOCK_STREAM, r = 0;
 	int fresh = sys_socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	int fl = fcntl(fd, F_GETFL), fdfl = fcntl(fd, F_GETFD);
+	struct op_epoll *ep;
 
 	if (fresh < 0)
 		return -errno;
@@ -134,8 +135,11 @@ int op_replace(int fd, uint64_t *t)
 	*t = tag_with(*t, TAG_FRESH) & ~(TAG_KNOWN | TAG_RAISE | TAG_SNDBUF);
 	tag_put(fresh, *t);
 	(void)!fcntl(fresh, F_SETFL, fl & O_NONBLOCK);
+	ep = op_epoll_save(fd);
 	if (dup3(fresh, fd, fdfl & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
 		r = -errno;
+	else
+		op_epoll_restore(ep, fd);
 	close(fresh);
 	return r;
 }

@@ -209,7 +209,7 @@ static int set_sndbuf(int fd, uint64_t t, int v)
 {
 	int kernel = MAX(v, OP_SNDBUF_MIN), r;
 
-	v = CLAMP(v, OP_STREAM_MIN, OP_BUF_MAX);
+	v = CLAMP(v, 2304, OP_BUF_MAX);
 	/* waited for: the first word about a fresh socket may be refused */
 	r = op_ctl_set(fd, &t, OPT_SNDBUF, v, true);
 	if (r < 0)

@@ -77,6 +77,8 @@ int ctlopt_set(struct api *a, struct api_sock *c, int32_t name, int64_t v,
 {
 	int r;
 
+	if (name == OPT_RCVBUF || name == OPT_SNDBUF)
+		v = MAX(v, API_STREAM_MIN);
 	if (is_tcp(name)) {
 		r = stack_sock_set_tcp(
 			a->s, c->sk,

@@ -26,6 +26,9 @@
 #define API_CTL_MAX 4096    /* control connections */
 #define API_CTL_BATCH 64    /* requests per event and connection */
 #define API_SNDBUF_BULK (1 << 20)
+/* Smallest buffer of a stream: less waits for delayed acknowledgements, and
+ * the queue to the program holds more anyway. */
+#define API_STREAM_MIN 16384
 #define API_PEEK_CAP 4096 /* read by MSG_PEEK below this */
 #define API_LAG_MAX 64    /* delivered bytes left in the queue, see pump.c */
 #define API_LAG_MSGS 32

@@ -138,11 +138,11 @@ void opts_apply(struct api *a, struct sock *sk, const struct proto_opts *o,
 		(void)!stack_sock_set_tcp(s, sk, TCP_OPT_KEEPCNT, o->keepcnt,
 					  now);
 	if (o->sndbuf)
-		(void)!stack_sock_set_tcp(s, sk, TCP_OPT_SNDBUF, o->sndbuf,
-					  now);
+		(void)!stack_sock_set_tcp(s, sk, TCP_OPT_SNDBUF,
+					  MAX(o->sndbuf, API_STREAM_MIN), now);
 	if (o->rcvbuf)
-		(void)!stack_sock_set_tcp(s, sk, TCP_OPT_RCVBUF, o->rcvbuf,
-					  now);
+		(void)!stack_sock_set_tcp(s, sk, TCP_OPT_RCVBUF,
+					  MAX(o->rcvbuf, API_STREAM_MIN), now);
 }
 
 /* A record that a bind made hands its socket over. */
