@@ -6,6 +6,9 @@
 #include "tcp/conn.h"
 #include "tcp/isn.h"
 
+/* The send buffer may always grow to this, which fits a processor's cache. */
+#define SNDBUF_EASY (1u << 20)
+
 void tcp_ack_sample(struct tcp_conn *c, dur_t sample)
 {
 	uint32_t per_window = 1;
@@ -129,6 +132,24 @@ static bool ack_in_range(const struct tcp_conn *c, const struct tcp_seg *in)
 	       seq_diff(c->snd_una, in->h.ack) <= (int64_t)c->max_snd_wnd;
 }
 
+/* The send buffer follows cwnd: twice that, so that there is always more to
+ * send when the ACKs come. When round trips have become several times as
+ * long as the shortest, what is in flight stands in a queue somewhere, and a
+ * larger buffer would only make it longer. */
+static void grow_sndbuf(struct tcp_conn *c)
+{
+	uint64_t srtt_us = MAX(c->rtt.srtt_ns / 1000, 1);
+	uint64_t useful = 4ull * c->cc.cwnd * c->rtt.min_us / srtt_us;
+	uint32_t want = 2 * c->cc.cwnd;
+
+	if (c->sndbuf_locked || c->snd.limit >= want)
+		return;
+	useful = MAX(useful, (uint64_t)SNDBUF_EASY);
+	want = (uint32_t)MIN(want, useful);
+	want = MIN(want, c->env->tune.sndbuf_max);
+	c->snd.limit = MAX(c->snd.limit, want);
+}
+
 static void grow(struct tcp_conn *c, uint32_t flight, uint32_t delivered,
 		 mono_t now)
 {
@@ -137,9 +158,7 @@ static void grow(struct tcp_conn *c, uint32_t flight, uint32_t delivered,
 
 	if (limited && c->recovery != TCP_R_FAST)
 		tcp_cc_acked(&c->cc, delivered, DUR_NS(c->rtt.srtt_ns), now);
-	if (!c->sndbuf_locked && c->snd.limit < 2 * c->cc.cwnd)
-		c->snd.limit = MIN(2 * c->cc.cwnd,
-				   MAX(c->env->tune.sndbuf_max, c->snd.limit));
+	grow_sndbuf(c);
 }
 
 bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)

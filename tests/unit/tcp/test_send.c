@@ -352,6 +352,27 @@ static void send_buffer_grows_with_cwnd(void **state)
 	peer_fini(&p);
 }
 
+/* ... but not when all it feeds is a standing queue */
+static void send_buffer_does_not_feed_a_queue(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	for (int slow = 0; slow < 2; slow++) {
+		start(&p);
+		p.c->cc.cwnd = 3 << 20;
+		p.c->rtt.min_us = slow ? 1000 : 5000; /* srtt: 10 ms */
+		peer_write(&p, 1000);
+		peer_drain(&p);
+		p.now = mono_add(p.now, DUR_MS(10));
+		peer_send(&p, TCP_ACK, 1, 1001, 0);
+		/* 4 * 3 MiB * 1 / 10, or all that is allowed */
+		assert_int_equal(tcp_conn_get_opt(p.c, TCP_OPT_SNDBUF) >> 10,
+				 slow ? 1228 : 4 << 10);
+		peer_fini(&p);
+	}
+}
+
 static void write_is_bounded(void **state)
 {
 	struct peer p;
@@ -514,6 +535,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fin_waits_for_a_window),
 	cmocka_unit_test(old_segments_do_not_update_the_window),
 	cmocka_unit_test(send_buffer_grows_with_cwnd),
+	cmocka_unit_test(send_buffer_does_not_feed_a_queue),
 	cmocka_unit_test(write_is_bounded),
 	cmocka_unit_test(reserve_without_commit_is_given_back),
 	cmocka_unit_test(notsent_lowat_bounds_what_waits),
