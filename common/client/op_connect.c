@@ -20,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SNDBUF_CONNECTED (416 * 1024)
 #define PAD_BLOCKING 4544
 #define PAD_MAX (72 * 1024)
 #define STREAM_BACKLOG_TRIES 1000 /* of 1 ms */
@@ -64,7 +63,7 @@ static int ask_error(int fd, uint64_t t)
 static void connected(int fd, uint64_t t)
 {
 	if (t & TAG_RAISE)
-		(void)!set_sndbuf(fd, SNDBUF_CONNECTED);
+		(void)!set_sndbuf(fd, OP_SNDBUF);
 	tag_put(fd, tag_with(t & ~TAG_RAISE, TAG_CONNECTED));
 }
 
@@ -213,7 +212,7 @@ static int wait_padding(int fd, uint32_t left)
 static int connect_blocking(int fd, uint64_t t, const struct ip_port *to)
 {
 	int old = get_int(fd, SO_SNDBUF) / 2, r;
-	int after = MAX(old, SNDBUF_CONNECTED);
+	int after = MAX(old, OP_SNDBUF);
 	struct proto_hello h;
 	ssize_t n;
 
@@ -245,8 +244,8 @@ static int connect_nonblocking(int fd, uint64_t t, const struct ip_port *to)
 	ssize_t n;
 
 	/* neither more, which would take more padding, nor less */
-	if (buf != 2 * OP_SNDBUF_MIN) {
-		(void)!set_sndbuf(fd, OP_SNDBUF_MIN);
+	if (buf != 2 * OP_SNDBUF_CONNECTING) {
+		(void)!set_sndbuf(fd, OP_SNDBUF_CONNECTING);
 		buf = get_int(fd, SO_SNDBUF);
 	}
 	make_hello(fd, t, to, MIN((uint32_t)MAX(buf, 0) / 4 + 4096, PAD_MAX),

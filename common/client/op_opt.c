@@ -203,20 +203,20 @@ static int set_linger(int fd, uint64_t t, const void *val, socklen_t len)
 }
 
 /* Bytes of stream, which are the engine's. The kernel's queue in front of it
- * must not be smaller than its default, or the byte that stackd leaves unread
- * would stop a program from writing (see op.h, OP_SNDBUF_MIN). */
+ * is never made smaller: the byte that stackd leaves unread would stop a
+ * program from writing (op.h). */
 static int set_sndbuf(int fd, uint64_t t, int v)
 {
-	int kernel = MAX(v, OP_SNDBUF_MIN), r;
+	int r;
 
 	v = CLAMP(v, 2304, OP_BUF_MAX);
 	/* waited for: the first word about a fresh socket may be refused */
 	r = op_ctl_set(fd, &t, OPT_SNDBUF, v, true);
 	if (r < 0)
 		return r;
-	/* while it connects, the size of the queue is the contract's */
-	if (tag_state(t) != TAG_CONNECTING || !(t & TAG_RAISE))
-		(void)!native_set(fd, SO_SNDBUF, &kernel, sizeof(kernel));
+	if (v > OP_SNDBUF &&
+	    (tag_state(t) == TAG_CONNECTED || tag_state(t) == TAG_ACCEPTED))
+		(void)!native_set(fd, SO_SNDBUF, &v, sizeof(v));
 	opt_note(fd, &t, TAG_SNDBUF, true);
 	return 0;
 }

@@ -13,8 +13,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define CHILD_SNDBUF (416 * 1024)
-
 /* ---- addresses
  * --------------------------------------------------------------- */
 
@@ -179,7 +177,7 @@ int op_listen(int fd, uint64_t t, int backlog)
  * makes every abrupt end of stackd's side a reset. */
 static bool plant(int fd, uint64_t t)
 {
-	int v = CHILD_SNDBUF;
+	int v = OP_SNDBUF;
 
 	if (sys_send(fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
 		return false;

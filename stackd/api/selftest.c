@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,15 +136,22 @@ out:
 	return r;
 }
 
-/* One byte left of the largest buffer leaves a default socket writable. */
-static int probe_planted(char *err, size_t len)
+/* Fills fd[0] by `how`, drains it to one byte: writable again? */
+static int planted_by(bool splice, char *err, size_t len)
 {
 	static char big[65536];
-	int r = 0, fd[2] = {-1, -1};
+	int r = 0, fd[3] = {-1, -1, memfd_create("big", MFD_CLOEXEC)};
+	int size = 212992; /* the usual net.core.wmem_max */
+	off_t at = 0;
 	ssize_t n, left = -1;
 
 	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd));
-	while ((n = send(fd[0], big, sizeof(big), 0)) > 0)
+	CHECK(fd[2] >= 0 && !ftruncate(fd[2], 16 << 20));
+	if (splice)
+		CHECK(!setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &size,
+				  sizeof(size)));
+	while ((n = splice ? sendfile(fd[0], fd[2], &at, 1 << 20)
+			   : send(fd[0], big, sizeof(big), 0)) > 0)
 		left += n;
 	CHECK(poll_bits(fd[0]) == 0);
 	while (left > 0 &&
@@ -150,8 +159,17 @@ static int probe_planted(char *err, size_t len)
 		left -= n;
 	CHECK(left == 0 && poll_bits(fd[0]) == POLLOUT);
 out:
-	selftest_close(fd, 2);
+	selftest_close(fd, 3);
 	return r;
+}
+
+/* One byte left of the largest buffers leaves a socket writable: by send() at
+ * the default size, by sendfile() at the size of connected ones. */
+static int probe_planted(char *err, size_t len)
+{
+	int r = planted_by(false, err, len);
+
+	return r < 0 ? r : planted_by(true, err, len);
 }
 
 /* A send buffer at its minimum takes little and then blocks a sender. */
