@@ -377,6 +377,7 @@ void api_free(struct api *a)
 
 	if (!a)
 		return;
+	a->ops.timer(a->ops.arg, MONO_NEVER);
 	owner = a->listen_dir_fd >= 0; /* opened after the lock was taken */
 	for (uint32_t i = 0; i < a->n_chunks * API_CHUNK; i++) {
 		struct api_sock *c = slots_at(a, i);
