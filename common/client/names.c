@@ -217,13 +217,13 @@ int names_reverse(unsigned id, const struct ip_addr *a, char *name, size_t len)
 		got[rep.data_len - 1] = '\0';
 		if (strlen(got) >= len)
 			return EAI_OVERFLOW;
-		strcpy(name, got);
+		memcpy(name, got, strlen(got) + 1);
 		return 0;
 	}
 	if (ip_is_loopback(&p.addr)) {
 		if (len < sizeof("localhost"))
 			return EAI_OVERFLOW;
-		strcpy(name, "localhost");
+		memcpy(name, "localhost", sizeof("localhost"));
 		return 0;
 	}
 	if (config(id, &cf) < 0)

@@ -322,7 +322,7 @@ static void on_host(void *arg, int status, int timeouts, struct hostent *he)
 	if (!he->h_name || strlen(he->h_name) >= q->len)
 		q->result = EAI_OVERFLOW;
 	else
-		strcpy(q->name, he->h_name);
+		memcpy(q->name, he->h_name, strlen(he->h_name) + 1);
 }
 
 int names_dns_reverse(unsigned id, const struct proto_config *cf,

@@ -32,7 +32,8 @@ void dgram_scan(void)
 	if (!d)
 		atomic_store(&dgram_seen, true);
 	while (d && (e = readdir(d))) {
-		if (tag_get(atoi(e->d_name), &t) && t & TAG_DGRAM)
+		if (tag_get((int)strtol(e->d_name, NULL, 10), &t) &&
+		    t & TAG_DGRAM)
 			atomic_store(&dgram_seen, true);
 	}
 	if (d)

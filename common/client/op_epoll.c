@@ -71,7 +71,7 @@ struct op_epoll *op_epoll_save(int fd)
 
 	while (d && (de = readdir(d))) {
 		struct epoll_event ev = {0};
-		int set = atoi(de->d_name);
+		int set = (int)strtol(de->d_name, NULL, 10);
 
 		if (de->d_name[0] == '.' || !is_epoll(set) ||
 		    !find_in(set, fd, &ev))

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/tcp.h>
+#include <stdio.h>
 #include <string.h>
 
 #define KEEP_STORED (1 << 30) /* SO_INCOMING_CPU holds our two values */
@@ -190,7 +191,7 @@ static int get_cc(int fd, uint64_t t, void *val, socklen_t *len)
 
 	if (t & TAG_KNOWN)
 		(void)!op_ctl_get(fd, &t, OPT_CC, &v);
-	strcpy(name, v == 1 ? "reno" : "cubic");
+	snprintf(name, sizeof(name), "%s", v == 1 ? "reno" : "cubic");
 	return opt_put(name, sizeof(name), val, len);
 }
 

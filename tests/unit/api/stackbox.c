@@ -33,7 +33,7 @@ void stackbox_open(struct stackbox *b, const char *run_dir)
 	int r;
 
 	memset(b, 0, sizeof(*b));
-	strcpy(b->deck.id, "00");
+	snprintf(b->deck.id, sizeof(b->deck.id), "00");
 	b->deck.priv_port_max = 1024;
 	stack_config_default(&cfg);
 	cfg.rand64 = rand64;
@@ -67,7 +67,7 @@ static struct ip_prefix prefix(const char *text)
 	*slash = '\0';
 	if (ip_parse(b, &p.addr) < 0)
 		die(text, -EINVAL);
-	p.len = (uint8_t)atoi(slash + 1);
+	p.len = (uint8_t)strtol(slash + 1, NULL, 10);
 	return p;
 }
 
@@ -87,14 +87,14 @@ void stackbox_tun(struct stackbox *b, const char *ifname, const char *stack,
 				  .queues = 1,
 				  .txqueuelen = 4000,
 				  .n_host_addr = 1};
-	strcpy(d->name, "OSA0");
+	snprintf(d->name, sizeof(d->name), "OSA0");
 	snprintf(d->ifname, sizeof(d->ifname), "%s", ifname);
 	d->host_addr[0] = prefix(host);
 	r = osa_open(d, 1500, &mine, 1, &b->port, err, sizeof(err));
 	if (r < 0)
 		die(err, r);
 	osa_get_caps(b->port, &caps);
-	strcpy(c.name, "OSA0");
+	snprintf(c.name, sizeof(c.name), "OSA0");
 	c.mtu = 1500;
 	c.gso_max = caps.gso_max;
 	c.tx_csum = caps.tx_csum;
