@@ -447,7 +447,12 @@ static void tcp_error(struct stack *s, const struct ip_event *ev, mono_t now)
 		    ip_pmtu_set(s->ips, &t.remote, ev->mtu, now) == 0)
 			(void)!core_refresh_path(s, sk, now);
 	} else {
-		tcp_conn_icmp(sk->conn, ev->error, ev->hard, seq, now);
+		/* [RFC5461 4.1] a connection attempt ends on soft errors too,
+		 * as programs know it from Linux */
+		tcp_conn_icmp(sk->conn, ev->error,
+			      ev->hard || tcp_conn_state(sk->conn) ==
+						  TCP_S_SYN_SENT,
+			      seq, now);
 		core_mark_ready(s, sk);
 	}
 	core_mark_dirty(s, sk);

@@ -54,7 +54,7 @@ void core_destroy(struct stack *s, struct sock *sk)
 	}
 	table_remove(&s->conns, sk);
 	if (held)
-		ports_drop(&s->ports, SOCK_TCP, sk->local.port);
+		ports_drop(&s->ports, sk->local.addr.family, sk->local.port);
 	ports_release(&s->ports, sk);
 	heap_remove(&s->timers, sk);
 	list_remove(&sk->ready_node);
@@ -88,7 +88,8 @@ void core_settle(struct stack *s, struct sock *sk, mono_t now)
 		/* the tuple is free again though the program still looks at
 		 * its socket */
 		if (!(sk->flags & SOCK_F_BOUND))
-			ports_drop(&s->ports, SOCK_TCP, sk->local.port);
+			ports_drop(&s->ports, sk->local.addr.family,
+				   sk->local.port);
 		table_remove(&s->conns, sk);
 		core_mark_ready(s, sk);
 	}
@@ -140,7 +141,7 @@ struct sock *core_new_child(struct stack *s, struct sock *l,
 	if (ip_path(s->ips, &c->remote.addr, &c->local.addr, req->tuple.scope,
 		    &path) < 0 ||
 	    core_tcp_path(s, &path, &tp) < 0 ||
-	    ports_hold(&s->ports, SOCK_TCP, c->local.port) < 0) {
+	    ports_hold(&s->ports, c->local.addr.family, c->local.port) < 0) {
 		core_destroy(s, c);
 		return NULL;
 	}
@@ -339,7 +340,7 @@ static int connect_port(struct stack *s, struct sock *sk, mono_t now)
 			continue;
 		*ctr = step + 1 +
 		       (uint32_t)(s->cfg.rand64(s->cfg.rand_arg) & 7);
-		if (ports_hold(&s->ports, SOCK_TCP, port) < 0)
+		if (ports_hold(&s->ports, sk->local.addr.family, port) < 0)
 			return -ENOMEM;
 		sk->local.port = port;
 		sk->hash = hash;
@@ -402,7 +403,8 @@ static int tcp_connect(struct stack *s, struct sock *sk, mono_t now)
 	r = tcp_conn_open(sk->conn, &t, &tp, now);
 	if (r < 0) {
 		if (!(sk->flags & SOCK_F_BOUND))
-			ports_drop(&s->ports, SOCK_TCP, sk->local.port);
+			ports_drop(&s->ports, sk->local.addr.family,
+				   sk->local.port);
 		sk->local = old;
 		return r;
 	}

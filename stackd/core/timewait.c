@@ -44,7 +44,7 @@ void tw_drop(struct stack *s, struct tw_entry *e)
 		at = &(*at)->hash_next;
 	*at = e->hash_next;
 	list_remove(&e->age);
-	ports_drop(&s->ports, SOCK_TCP, e->tw.tuple.local_port);
+	ports_drop(&s->ports, e->tw.tuple.local.family, e->tw.tuple.local_port);
 	s->n_tw--;
 	free(e);
 }
@@ -57,7 +57,8 @@ void tw_adopt(struct stack *s, struct sock *sk, mono_t now)
 	 * wait early, as every host under load does. */
 	if (s->n_tw >= s->cfg.timewait_max && oldest(s))
 		tw_drop(s, oldest(s));
-	if (!e || ports_hold(&s->ports, SOCK_TCP, sk->local.port) < 0) {
+	if (!e ||
+	    ports_hold(&s->ports, sk->local.addr.family, sk->local.port) < 0) {
 		free(e);
 		core_destroy(s, sk);
 		return;

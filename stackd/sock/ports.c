@@ -42,7 +42,7 @@ static void entry_put(struct ports *p, struct port_entry *e)
 	struct port_entry **at =
 		&p->buckets[bucket_of((enum sock_type)e->type, e->port)];
 
-	if (e->n_conns || !list_empty(&e->bound))
+	if (e->n_conns[0] || e->n_conns[1] || !list_empty(&e->bound))
 		return;
 	while (*at != e)
 		at = &(*at)->next;
@@ -72,23 +72,23 @@ void ports_release(struct ports *p, struct sock *sk)
 	sk->flags &= (uint16_t)~SOCK_F_BOUND;
 }
 
-int ports_hold(struct ports *p, enum sock_type type, uint16_t port)
+int ports_hold(struct ports *p, uint8_t family, uint16_t port)
 {
-	struct port_entry *e = entry_get(p, type, port);
+	struct port_entry *e = entry_get(p, SOCK_TCP, port);
 
 	if (!e)
 		return -ENOMEM;
-	e->n_conns++;
+	e->n_conns[family == IP_V6]++;
 	return 0;
 }
 
-void ports_drop(struct ports *p, enum sock_type type, uint16_t port)
+void ports_drop(struct ports *p, uint8_t family, uint16_t port)
 {
-	struct port_entry *e = ports_find(p, type, port);
+	struct port_entry *e = ports_find(p, SOCK_TCP, port);
 
-	if (!e || !e->n_conns)
+	if (!e || !e->n_conns[family == IP_V6])
 		return;
-	e->n_conns--;
+	e->n_conns[family == IP_V6]--;
 	entry_put(p, e);
 }
 
@@ -140,8 +140,13 @@ bool ports_conflict(const struct ports *p, const struct sock *sk,
 	}
 	/* Live or lingering connections block a plain bind, not one with
 	 * SO_REUSEADDR. */
-	return e->n_conns && !listening &&
-	       !(sk->flags & (SOCK_F_REUSEADDR | SOCK_F_REUSEPORT));
+	if (listening || (sk->flags & (SOCK_F_REUSEADDR | SOCK_F_REUSEPORT)))
+		return false;
+	if (addr->family == IP_V6 && e->n_conns[1])
+		return true;
+	return e->n_conns[0] &&
+	       (addr->family == IP_V4 ||
+		(ip_is_any(addr) && !(sk->flags & SOCK_F_V6ONLY)));
 }
 
 void ports_fini(struct ports *p)

@@ -131,7 +131,8 @@ struct sock *table_find(const struct table *t, uint32_t hash,
 struct port_entry {
 	struct port_entry *next;
 	struct list bound; /* sockets that bound this port themselves */
-	uint32_t n_conns;  /* accepted or TIME-WAIT connections on it */
+	/* accepted or TIME-WAIT connections on it: [0] IPv4, [1] IPv6 */
+	uint32_t n_conns[2];
 	uint16_t port;
 	uint8_t type; /* enum sock_type */
 };
@@ -146,9 +147,10 @@ struct port_entry *ports_find(const struct ports *p, enum sock_type type,
 /* Puts `sk` on `port` without a check. 0 or -ENOMEM. */
 int ports_claim(struct ports *p, struct sock *sk, uint16_t port) MUST_USE;
 void ports_release(struct ports *p, struct sock *sk);
-/* Counts a connection that uses the port without having bound it. */
-int ports_hold(struct ports *p, enum sock_type type, uint16_t port) MUST_USE;
-void ports_drop(struct ports *p, enum sock_type type, uint16_t port);
+/* Counts a TCP connection of a family that uses the port without having bound
+ * it. 0 or -ENOMEM. */
+int ports_hold(struct ports *p, uint8_t family, uint16_t port) MUST_USE;
+void ports_drop(struct ports *p, uint8_t family, uint16_t port);
 /* May `sk` bind addr:port beside what is bound already? The rules of Linux
  * for SO_REUSEADDR, SO_REUSEPORT and IPV6_V6ONLY. `listening`: it is about
  * to listen. */

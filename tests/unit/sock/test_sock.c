@@ -188,16 +188,21 @@ static void ports_sharing_follows_linux(void **state)
 static void ports_old_connections_block_a_plain_bind(void **state)
 {
 	struct ports p = {0};
-	struct sock *sk = make(SOCK_TCP, IP_V4);
+	struct sock *sk = make(SOCK_TCP, IP_V4), *six = make(SOCK_TCP, IP_V6);
 
 	(void)state;
-	assert_int_equal(ports_hold(&p, SOCK_TCP, 7), 0);
+	assert_int_equal(ports_hold(&p, IP_V4, 7), 0);
 	assert_true(ports_conflict(&p, sk, &sk->local.addr, 7, false));
 	sk->flags |= SOCK_F_REUSEADDR;
 	assert_false(ports_conflict(&p, sk, &sk->local.addr, 7, false));
 	sk->flags = 0;
-	ports_drop(&p, SOCK_TCP, 7);
+	/* of their own family only, unless the socket is dual */
+	assert_true(ports_conflict(&p, six, &six->local.addr, 7, false));
+	six->flags |= SOCK_F_V6ONLY;
+	assert_false(ports_conflict(&p, six, &six->local.addr, 7, false));
+	ports_drop(&p, IP_V4, 7);
 	assert_false(ports_conflict(&p, sk, &sk->local.addr, 7, false));
+	drop(&p, six);
 	drop(&p, sk);
 }
 
