@@ -23,9 +23,8 @@ static void echo(int fd)
 	char buf[4096];
 	ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 
-	if (n > 0)
-		n = send(fd, buf, (size_t)n, MSG_NOSIGNAL);
-	else if (n == 0 || errno != EAGAIN)
+	if (n > 0 ? send(fd, buf, (size_t)n, MSG_NOSIGNAL) != n
+		  : n == 0 || errno != EAGAIN)
 		close(fd);
 }
 

@@ -265,8 +265,7 @@ void sim_settle(struct simnet *n)
 
 bool sim_step(struct simnet *n)
 {
-	mono_t next = mono_min(stack_deadline(n->stack[0]),
-			       stack_deadline(n->stack[1]));
+	mono_t next;
 
 	sim_settle(n);
 	next = mono_min(stack_deadline(n->stack[0]),

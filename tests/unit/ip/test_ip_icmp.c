@@ -86,9 +86,7 @@ static void never_an_error_about(void **state UNUSED)
 	unwanted(src6, "ff02::77", "x", 1);
 	assert_int_equal(w.n_out, 0);
 	/* errors: here one whose transport nobody has */
-	n = build_udp_packet(buf, src4, "10.0.0.2", 1, 2, "x", 1);
-	buf[9] = 99; /* unknown protocol in a plain packet: answered */
-	{
+	{ /* unknown protocol in a plain packet: answered */
 		struct hdr h = {.src = src4, .dst = "10.0.0.2", .proto = 99};
 
 		n = build_ip4(buf, &h, "12345678", 8);
