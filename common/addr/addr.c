@@ -59,15 +59,13 @@ bool ip_is_loopback(const struct ip_addr *a)
 
 bool ip_is_multicast(const struct ip_addr *a)
 {
-	return a->family == IP_V4 ? (a->b[0] & 0xf0) == 0xe0
-				  : a->b[0] == 0xff;
+	return a->family == IP_V4 ? (a->b[0] & 0xf0) == 0xe0 : a->b[0] == 0xff;
 }
 
 bool ip_is_link_local(const struct ip_addr *a)
 {
-	return a->family == IP_V4
-		       ? a->b[0] == 169 && a->b[1] == 254
-		       : a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+	return a->family == IP_V4 ? a->b[0] == 169 && a->b[1] == 254
+				  : a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
 }
 
 bool ip_is_broadcast(const struct ip_addr *a)
@@ -202,8 +200,7 @@ int ip_port_from_sockaddr(const struct sockaddr *sa, socklen_t len,
 			return -EINVAL;
 		memcpy(&in, sa, sizeof(in));
 		*ret = (struct ip_port){
-			.addr = ip_from_bytes(IP_V4,
-					      (uint8_t *)&in.sin_addr),
+			.addr = ip_from_bytes(IP_V4, (uint8_t *)&in.sin_addr),
 			.port = ntohs(in.sin_port),
 		};
 		return 0;

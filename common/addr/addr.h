@@ -32,8 +32,8 @@ struct ip_port {
 	uint32_t scope;
 };
 
-#define ADDR_TEXT_MAX 64   /* "addr%scope" with its zero */
-#define PORT_TEXT_MAX 80   /* "[addr%scope]:port" with its zero */
+#define ADDR_TEXT_MAX 64 /* "addr%scope" with its zero */
+#define PORT_TEXT_MAX 80 /* "[addr%scope]:port" with its zero */
 
 static inline size_t ip_addr_len(const struct ip_addr *a)
 {
@@ -47,11 +47,11 @@ struct ip_addr ip_loopback(enum ip_family f);
 
 bool ip_eq(const struct ip_addr *a, const struct ip_addr *b);
 bool ip_is_any(const struct ip_addr *a);
-bool ip_is_loopback(const struct ip_addr *a);  /* 127/8, ::1 */
-bool ip_is_multicast(const struct ip_addr *a); /* 224/4, ff00::/8 */
+bool ip_is_loopback(const struct ip_addr *a);   /* 127/8, ::1 */
+bool ip_is_multicast(const struct ip_addr *a);  /* 224/4, ff00::/8 */
 bool ip_is_link_local(const struct ip_addr *a); /* 169.254/16, fe80::/10 */
-bool ip_is_broadcast(const struct ip_addr *a); /* 255.255.255.255 */
-bool ip_is_v4_mapped(const struct ip_addr *a); /* ::ffff:0:0/96 */
+bool ip_is_broadcast(const struct ip_addr *a);  /* 255.255.255.255 */
+bool ip_is_v4_mapped(const struct ip_addr *a);  /* ::ffff:0:0/96 */
 struct ip_addr ip_v4_to_mapped(const struct ip_addr *a);
 struct ip_addr ip_mapped_to_v4(const struct ip_addr *a);
 

@@ -76,7 +76,7 @@ static inline uint32_t rcur_32(struct rcur *c)
 	const uint8_t *p = rcur_bytes(c, 4);
 
 	return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-			    (uint32_t)p[2] << 8 | p[3]
+			       (uint32_t)p[2] << 8 | p[3]
 		 : 0;
 }
 

@@ -57,8 +57,8 @@ static inline mono_t mono_add(mono_t t, dur_t d)
 	if (t.ns == UINT64_MAX)
 		return t;
 	if (d.ns < 0)
-		return (mono_t){t.ns < (uint64_t)-d.ns ? 0
-						       : t.ns - (uint64_t)-d.ns};
+		return (mono_t){
+			t.ns < (uint64_t)-d.ns ? 0 : t.ns - (uint64_t)-d.ns};
 	if (t.ns > UINT64_MAX - 1 - (uint64_t)d.ns)
 		return (mono_t){UINT64_MAX - 1};
 	return (mono_t){t.ns + (uint64_t)d.ns};

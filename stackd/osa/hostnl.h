@@ -33,7 +33,8 @@ int hostnl_bridge_set_isolated(struct hostnl *nl, int ifindex,
 			       bool isolated) MUST_USE;
 
 /* Whether a TUN or TAP puts 4 bytes of packet information in front of each
- * packet: TUNGETIFF cannot tell. -ENODEV, -ENODATA (the kernel does not say). */
+ * packet: TUNGETIFF cannot tell. -ENODEV, -ENODATA (the kernel does not say).
+ */
 int hostnl_tun_pi(struct hostnl *nl, const char *name, bool *ret) MUST_USE;
 
 /* Host address, with the connected route of its length; -EEXIST. IPv6

@@ -56,9 +56,8 @@ const char *osa_ifname(const struct osa_port *p); /* host interface or path */
  * number; *ret_more tells that the queue was not seen empty. 0 when there is
  * nothing; negative errno when the medium died (-EBADFD, -ENODEV, ...).
  */
-int osa_read(struct osa_port *p, int q, struct pkt_pool *pool,
-	     uint32_t ifindex, int max, struct pkt **ret,
-	     bool *ret_more) MUST_USE;
+int osa_read(struct osa_port *p, int q, struct pkt_pool *pool, uint32_t ifindex,
+	     int max, struct pkt **ret, bool *ret_more) MUST_USE;
 /* Writes one frame; 0, -EAGAIN (medium full: dropped and counted),
  * -ENETDOWN (host interface or other side down: the same), -EMSGSIZE,
  * -EINVAL (headers that cannot be segmented), or negative errno. Segments
@@ -79,14 +78,14 @@ struct osa_info {
  * up when the deck gives none and the medium is Ethernet). */
 void osa_get_info(const struct osa_port *p, struct osa_info *ret);
 
-/* ---- layer 3 ports: the OSA address table ---------------------------------- */
+/* ---- layer 3 ports: the OSA address table ---- */
 
 #define OSA_ADDRS_MAX 256u
 #define OSA_ROUTES_MAX 1024u
 
 struct osa_oat_entry {
-	struct ip_prefix addr; /* keeps its host bits */
-	uint64_t conflicts;    /* claims by somebody else on the link */
+	struct ip_prefix addr;   /* keeps its host bits */
+	uint64_t conflicts;      /* claims by somebody else on the link */
 	uint8_t conflict_mac[6]; /* who did last */
 };
 
@@ -122,20 +121,20 @@ struct osa_route {
 int osa_set_routes(struct osa_port *p, const struct osa_route *r,
 		   uint32_t n) MUST_USE;
 
-/* ---- privileges ------------------------------------------------------------ */
+/* ---- privileges ---- */
 
 /* System calls that this room makes after osa_open(), for the seccomp
  * filter; *n tells how many. */
 const int *osa_syscalls(size_t *n);
 
-/* ---- packet trace (OSAENTA): pcapng, readable while it grows -------------- */
+/* ---- packet trace (OSAENTA): pcapng, readable while it grows ---- */
 
-struct osa_trace_filter { /* all given parts must match */
-	uint8_t proto;          /* 0 any */
-	struct ip_prefix host;  /* either address; family NONE = any */
-	uint16_t port;          /* either port; 0 any */
-	uint32_t snaplen;       /* bytes kept of each packet, 0 = all */
-	uint64_t max_bytes;     /* file size at which the trace stops, 0 none */
+struct osa_trace_filter {      /* all given parts must match */
+	uint8_t proto;         /* 0 any */
+	struct ip_prefix host; /* either address; family NONE = any */
+	uint16_t port;         /* either port; 0 any */
+	uint32_t snaplen;      /* bytes kept of each packet, 0 = all */
+	uint64_t max_bytes;    /* file size at which the trace stops, 0 none */
 };
 
 struct osa_trace;

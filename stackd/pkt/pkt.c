@@ -81,8 +81,7 @@ void pkt_free(struct pkt_pool *pool, struct pkt *p)
 		free(p);
 		return;
 	}
-	list = p->cap == PKT_SMALL_CAP ? &pool->free_small
-				       : &pool->free_large;
+	list = p->cap == PKT_SMALL_CAP ? &pool->free_small : &pool->free_large;
 	p->next = *list;
 	*list = p;
 	pool->cached_bytes += bytes_of(p->cap);

@@ -36,14 +36,14 @@ enum pkt_csum {
 };
 
 struct pkt {
-	struct pkt *next;  /* for whatever queue the owner keeps */
-	uint32_t cap;      /* bytes at buf */
-	uint32_t off, len; /* live bytes */
-	uint32_t seq;      /* scratch for the owner (TCP: sequence number) */
-	uint32_t ifindex;  /* interface it came in on, 1.. */
-	uint16_t gso_size; /* payload bytes of each merged segment, 0 none */
-	uint16_t gso_segs; /* wire segments in here, at least 1 */
-	uint8_t csum;      /* enum pkt_csum */
+	struct pkt *next;     /* for whatever queue the owner keeps */
+	uint32_t cap;         /* bytes at buf */
+	uint32_t off, len;    /* live bytes */
+	uint32_t seq;         /* scratch for the owner (TCP: sequence number) */
+	uint32_t ifindex;     /* interface it came in on, 1.. */
+	uint16_t gso_size;    /* payload bytes of each merged segment, 0 none */
+	uint16_t gso_segs;    /* wire segments in here, at least 1 */
+	uint8_t csum;         /* enum pkt_csum */
 	uint8_t l2_multicast; /* link-layer destination was a group */
 	uint8_t mark;         /* scratch for the owner */
 	uint8_t ecn;          /* ECN code point of the IP header, 0..3 */

@@ -23,7 +23,7 @@
 #include "pkt/pkt.h"
 #include "wire/tcp_header.h"
 
-/* ---- world ---------------------------------------------------------------- */
+/* ---- world ---- */
 
 enum tcp_cc_kind { TCP_CC_CUBIC, TCP_CC_NEWRENO };
 enum tcp_ecn_mode { TCP_ECN_OFF, TCP_ECN_PASSIVE, TCP_ECN_ON };
@@ -31,25 +31,25 @@ enum tcp_ecn_mode { TCP_ECN_OFF, TCP_ECN_PASSIVE, TCP_ECN_ON };
 /* Deck-wide tunables; per-connection copies of some can be changed by
  * options. All have documented defaults (tcp_tune_default()). */
 struct tcp_tune {
-	dur_t rto_initial;      /* 1 s, RFC 6298 2.1 */
-	dur_t rto_min;          /* 200 ms */
-	dur_t rto_max;          /* 120 s */
-	dur_t delack;           /* 40 ms; at most 500 ms (RFC 9293 MUST-59) */
-	dur_t timewait;         /* 60 s */
-	dur_t fin_wait2;        /* 60 s, orphaned connections only */
-	dur_t keep_idle, keep_intvl; /* 7200 s, 75 s */
-	uint32_t keep_count;    /* 9 */
+	dur_t rto_initial; /* 1 s, RFC 6298 2.1 */
+	dur_t rto_min;     /* 200 ms */
+	dur_t rto_max;     /* 120 s */
+	dur_t delack;      /* 40 ms; at most 500 ms (RFC 9293 MUST-59) */
+	dur_t timewait;    /* 60 s */
+	dur_t fin_wait2;   /* 60 s, orphaned connections only */
+	dur_t keep_idle, keep_intvl;          /* 7200 s, 75 s */
+	uint32_t keep_count;                  /* 9 */
 	uint32_t syn_retries, synack_retries; /* 6, 5 */
-	uint32_t retries2;      /* 15 retransmissions before giving up */
-	uint32_t orphan_retries; /* 8 */
+	uint32_t retries2;          /* 15 retransmissions before giving up */
+	uint32_t orphan_retries;    /* 8 */
 	uint32_t initial_cwnd_segs; /* 10, RFC 6928 */
 	uint32_t sndbuf_init, sndbuf_max; /* 64 KiB, 4 MiB */
 	uint32_t rcvbuf_init, rcvbuf_max; /* 128 KiB, 6 MiB */
-	uint32_t syn_backlog_max;  /* half-open per listener, 1024 */
-	uint32_t challenge_acks_per_s; /* per stack, RFC 5961 7, 1000 */
+	uint32_t syn_backlog_max;         /* half-open per listener, 1024 */
+	uint32_t challenge_acks_per_s;    /* per stack, RFC 5961 7, 1000 */
 	bool timestamps, sack, window_scaling, syn_cookies;
-	enum tcp_ecn_mode ecn;  /* passive */
-	enum tcp_cc_kind cc;    /* CUBIC */
+	enum tcp_ecn_mode ecn; /* passive */
+	enum tcp_cc_kind cc;   /* CUBIC */
 };
 
 void tcp_tune_default(struct tcp_tune *ret);
@@ -59,19 +59,19 @@ enum tcp_drop {
 	TCP_DROP_NONE,
 	TCP_DROP_BAD_HEADER,
 	TCP_DROP_BAD_CSUM,
-	TCP_DROP_NO_CONN,       /* nobody listens; RST sent unless it was one */
-	TCP_DROP_WINDOW,        /* sequence number outside the window */
+	TCP_DROP_NO_CONN, /* nobody listens; RST sent unless it was one */
+	TCP_DROP_WINDOW,  /* sequence number outside the window */
 	TCP_DROP_PAWS,
-	TCP_DROP_ACK_RANGE,     /* RFC 5961 5.2 */
-	TCP_DROP_RST_SEQ,       /* RST not exactly at rcv_nxt, RFC 5961 3.2 */
-	TCP_DROP_SYN_IN_CONN,   /* RFC 5961 4.2 */
-	TCP_DROP_NO_ACK,        /* synchronized state, ACK bit off */
-	TCP_DROP_OOO_LIMIT,     /* out-of-order memory exhausted */
+	TCP_DROP_ACK_RANGE,   /* RFC 5961 5.2 */
+	TCP_DROP_RST_SEQ,     /* RST not exactly at rcv_nxt, RFC 5961 3.2 */
+	TCP_DROP_SYN_IN_CONN, /* RFC 5961 4.2 */
+	TCP_DROP_NO_ACK,      /* synchronized state, ACK bit off */
+	TCP_DROP_OOO_LIMIT,   /* out-of-order memory exhausted */
 	TCP_DROP_NO_BUFFER,
-	TCP_DROP_SYN_LIMIT,     /* SYN queue full and cookies off */
+	TCP_DROP_SYN_LIMIT, /* SYN queue full and cookies off */
 	TCP_DROP_COOKIE_BAD,
-	TCP_DROP_BACKLOG,       /* accept queue full */
-	TCP_DROP_AFTER_CLOSE,   /* data for a program that has gone; RST */
+	TCP_DROP_BACKLOG,     /* accept queue full */
+	TCP_DROP_AFTER_CLOSE, /* data for a program that has gone; RST */
 	TCP_DROP__COUNT
 };
 
@@ -107,49 +107,49 @@ struct tcp_tuple {
 
 /* What the path allows; core refreshes it by tcp_conn_set_path(). */
 struct tcp_path {
-	uint16_t mss;     /* largest TCP payload + options in one packet:
-			   * path MTU - IP header - 20 */
+	uint16_t mss;           /* largest TCP payload + options in one packet:
+				 * path MTU - IP header - 20 */
 	uint16_t mss_advertise; /* for our SYN: link MTU - IP header - 20,
 				 * at most 65495 */
-	uint32_t gso_max; /* largest payload of one GSO frame, 0 = no GSO;
-			   * below 65536 */
+	uint32_t gso_max;       /* largest payload of one GSO frame, 0 = no GSO;
+				 * below 65536 */
 };
 
-/* ---- segments --------------------------------------------------------------- */
+/* ---- segments ---- */
 
 struct tcp_seg { /* arrived */
 	struct tcp_header h;
-	uint32_t len;     /* payload bytes, without SYN and FIN */
-	uint16_t segs;    /* wire segments merged into this one, >= 1 */
-	uint8_t ecn;      /* code point of the IP header */
-	struct pkt *pkt;  /* live bytes = payload; may be NULL when len is 0.
-			   * input() takes it by setting this to NULL */
+	uint32_t len;    /* payload bytes, without SYN and FIN */
+	uint16_t segs;   /* wire segments merged into this one, >= 1 */
+	uint8_t ecn;     /* code point of the IP header */
+	struct pkt *pkt; /* live bytes = payload; may be NULL when len is 0.
+			  * input() takes it by setting this to NULL */
 };
 
-struct tcp_out { /* to be sent */
+struct tcp_out {             /* to be sent */
 	struct tcp_header h; /* ports, seq, ack, flags, options; all set */
 	uint32_t len;        /* payload bytes */
 	uint16_t gso_size;   /* 0: one segment; else payload per segment */
 	uint8_t ecn;         /* code point to put into the IP header */
 	int n_iov;
 	struct iovec iov[FRAME_IOV_MAX - 2]; /* payload, borrowed until the
-					       * next call on this object */
+					      * next call on this object */
 };
 
-/* ---- connections --------------------------------------------------------------- */
+/* ---- connections ---- */
 
 enum tcp_state { /* RFC 9293 3.3.2; names in tcp_state_name() */
-	TCP_S_CLOSED,
-	TCP_S_SYN_SENT,
-	TCP_S_SYN_RECEIVED,
-	TCP_S_ESTABLISHED,
-	TCP_S_FIN_WAIT_1,
-	TCP_S_FIN_WAIT_2,
-	TCP_S_CLOSE_WAIT,
-	TCP_S_CLOSING,
-	TCP_S_LAST_ACK,
-	TCP_S_TIME_WAIT,
-	TCP_S__COUNT
+		 TCP_S_CLOSED,
+		 TCP_S_SYN_SENT,
+		 TCP_S_SYN_RECEIVED,
+		 TCP_S_ESTABLISHED,
+		 TCP_S_FIN_WAIT_1,
+		 TCP_S_FIN_WAIT_2,
+		 TCP_S_CLOSE_WAIT,
+		 TCP_S_CLOSING,
+		 TCP_S_LAST_ACK,
+		 TCP_S_TIME_WAIT,
+		 TCP_S__COUNT
 };
 
 const char *tcp_state_name(enum tcp_state s);
@@ -188,8 +188,8 @@ void tcp_conn_expire(struct tcp_conn *c, mono_t now);
  * commit: `used` of them were filled. `more` says that the program is known
  * to have more (MSG_MORE): hold a partial segment for up to 200 ms.
  */
-size_t tcp_conn_write_reserve(struct tcp_conn *c, size_t max,
-			      struct iovec *iov, int *n);
+size_t tcp_conn_write_reserve(struct tcp_conn *c, size_t max, struct iovec *iov,
+			      int *n);
 void tcp_conn_write_commit(struct tcp_conn *c, size_t used, bool more,
 			   mono_t now);
 /* Receiving: borrow in-order data as at most *n pieces; returns bytes.
@@ -208,12 +208,12 @@ void tcp_conn_kill(struct tcp_conn *c, int error, mono_t now);
 
 /* Readiness, level: what is true now. */
 enum {
-	TCP_READY_IN = 1,     /* read_peek() > 0 */
-	TCP_READY_EOF = 2,    /* FIN received and all data consumed */
-	TCP_READY_OUT = 4,    /* write_reserve() would offer space */
-	TCP_READY_CONN = 8,   /* handshake is complete */
-	TCP_READY_ERR = 16,   /* failed or reset: tcp_conn_error() */
-	TCP_READY_DONE = 32,  /* CLOSED: nothing left to send or receive */
+	TCP_READY_IN = 1,    /* read_peek() > 0 */
+	TCP_READY_EOF = 2,   /* FIN received and all data consumed */
+	TCP_READY_OUT = 4,   /* write_reserve() would offer space */
+	TCP_READY_CONN = 8,  /* handshake is complete */
+	TCP_READY_ERR = 16,  /* failed or reset: tcp_conn_error() */
+	TCP_READY_DONE = 32, /* CLOSED: nothing left to send or receive */
 };
 
 unsigned tcp_conn_ready(const struct tcp_conn *c);
@@ -256,7 +256,7 @@ enum tcp_opt {
 	TCP_OPT_SNDBUF,       /* bytes of stream; turns auto-tuning off */
 	TCP_OPT_RCVBUF,
 	TCP_OPT_NOTSENT_LOWAT, /* bytes */
-	TCP_OPT_WINDOW_CLAMP, /* bytes */
+	TCP_OPT_WINDOW_CLAMP,  /* bytes */
 	TCP_OPT__COUNT
 };
 
@@ -270,10 +270,10 @@ void tcp_conn_copy_opts(struct tcp_conn *to, const struct tcp_conn *from);
 struct tcp_info; /* <linux/tcp.h> */
 /* Fills all fields the engine knows, zero elsewhere. */
 void tcp_conn_info(const struct tcp_conn *c, struct tcp_info *ret, mono_t now);
-const char *tcp_cc_name(enum tcp_cc_kind k);          /* "cubic" "reno" */
+const char *tcp_cc_name(enum tcp_cc_kind k); /* "cubic" "reno" */
 int tcp_cc_by_name(const char *name, enum tcp_cc_kind *ret) MUST_USE;
 
-/* ---- listeners: SYN queue, cookies ------------------------------------------------ */
+/* ---- listeners: SYN queue, cookies ---- */
 
 struct tcp_request {
 	struct tcp_tuple tuple;
@@ -308,11 +308,10 @@ enum tcp_listen_verdict {
  * waiting). *path supplies mss_advertise. Requests are found by tuple; RST
  * and bad ACKs are answered or ignored as RFC 9293 3.10.7.2/3.10.7.4 say.
  */
-enum tcp_listen_verdict
-tcp_listener_input(struct tcp_listener *l, const struct tcp_tuple *t,
-		   const struct tcp_seg *in, const struct tcp_path *path,
-		   bool accept_room, struct tcp_out *ret_out,
-		   struct tcp_request *ret_req, mono_t now);
+enum tcp_listen_verdict tcp_listener_input(
+	struct tcp_listener *l, const struct tcp_tuple *t,
+	const struct tcp_seg *in, const struct tcp_path *path, bool accept_room,
+	struct tcp_out *ret_out, struct tcp_request *ret_req, mono_t now);
 /* Retransmits SYN-ACKs: false = dry. ret_tuple says where to. */
 bool tcp_listener_output(struct tcp_listener *l, struct tcp_out *ret,
 			 struct tcp_tuple *ret_tuple, mono_t now);
@@ -323,7 +322,7 @@ uint32_t tcp_listener_half_open(const struct tcp_listener *l);
 void tcp_listener_icmp(struct tcp_listener *l, const struct tcp_tuple *t,
 		       int error, bool hard, tcp_seq_t seq, mono_t now);
 
-/* ---- TIME-WAIT ------------------------------------------------------------------------ */
+/* ---- TIME-WAIT ---- */
 
 struct tcp_timewait {
 	struct tcp_tuple tuple;
@@ -353,7 +352,7 @@ enum tcp_tw_verdict tcp_timewait_input(struct tcp_timewait *tw,
  * timestamps, as Linux's tcp_tw_reuse) */
 bool tcp_timewait_reusable(const struct tcp_timewait *tw, mono_t now);
 
-/* ---- stray segments -------------------------------------------------------------------- */
+/* ---- stray segments ---- */
 
 /* The RST that RFC 9293 3.10.7.1 asks for in answer to `in`; false when `in`
  * is itself a RST. */

@@ -70,10 +70,14 @@ uint64_t csum_pseudo(const struct ip_addr *src, const struct ip_addr *dst,
 	/* RFC 9293 3.1 and RFC 8200 8.1 give the same sum: addresses, length
 	 * and protocol, zeros elsewhere. */
 	uint8_t tail[8] = {
-		(uint8_t)(len >> 24), (uint8_t)(len >> 16),
-		(uint8_t)(len >> 8),  (uint8_t)len,
-		0,		      0,
-		0,		      proto,
+		(uint8_t)(len >> 24),
+		(uint8_t)(len >> 16),
+		(uint8_t)(len >> 8),
+		(uint8_t)len,
+		0,
+		0,
+		0,
+		proto,
 	};
 	uint64_t sum = csum_add(0, src->b, ip_addr_len(src));
 
