@@ -141,6 +141,24 @@ static int send_with(struct api *a, struct api_sock *c,
 	return r;
 }
 
+static void push(struct api *a, struct api_sock *c);
+
+/* Between the marks: what was queued before the connect comes back to be
+ * queued again without its header, before anything newer. */
+static int turned(struct api *a, struct api_sock *c,
+		  const struct proto_dgram *h, const uint8_t *payload, size_t n)
+{
+	if (h->type == PROTO_D_MARK) {
+		c->flags &= (uint16_t)~API_F_TURN;
+		push(a, c);
+		return 0;
+	}
+	if (h->type != PROTO_D_BACK)
+		return -EBADMSG;
+	return send(c->fd, payload, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno
+									: 0;
+}
+
 static int send_headed(struct api *a, struct api_sock *c, const uint8_t *b,
 		       size_t n, mono_t now)
 {
@@ -151,6 +169,8 @@ static int send_headed(struct api *a, struct api_sock *c, const uint8_t *b,
 	if (n < sizeof(h))
 		return -EBADMSG;
 	memcpy(&h, b, sizeof(h));
+	if (c->flags & API_F_TURN && h.type != PROTO_D_DATA)
+		return turned(a, c, &h, b + sizeof(h), n - sizeof(h));
 	if (h.type != PROTO_D_DATA || proto_addr_get(&h.remote, &to) < 0 ||
 	    proto_addr_get(&h.local, &from) < 0)
 		return -EBADMSG;
@@ -167,9 +187,10 @@ static void send_one(struct api *a, struct api_sock *c, const uint8_t *b,
 		     size_t n, mono_t now)
 {
 	struct iovec io = {(uint8_t *)(uintptr_t)b, n};
-	int r = c->flags & API_F_HEADERS ? send_headed(a, c, b, n, now)
-					 : stack_udp_send(a->s, c->sk, NULL,
-							  NULL, &io, 1, 0, now);
+	int r = c->flags & (API_F_HEADERS | API_F_TURN)
+			? send_headed(a, c, b, n, now)
+			: stack_udp_send(a->s, c->sk, NULL, NULL, &io, 1, 0,
+					 now);
 
 	a->counters.bad_records += r == -EBADMSG;
 	a->counters.dgram_dropped += r < 0 && r != -EBADMSG;
@@ -257,6 +278,8 @@ static void push(struct api *a, struct api_sock *c)
 		api_watch_out(a, c);
 		return;
 	}
+	if (c->flags & API_F_TURN)
+		return;
 	while (stack_udp_peek(a->s, c->sk, &m, &payload)) {
 		if (give(a, c, &m, &payload) < 0) {
 			/* what comes now is dropped and counted by the
@@ -305,6 +328,10 @@ int dgram_connect(struct api *a, struct api_sock *c, const struct ip_port *to,
 		return 0;
 	c->flags ^= API_F_HEADERS;
 	c->flags |= API_F_MARK;
+	if (headers)
+		c->flags &= (uint16_t)~API_F_TURN;
+	else
+		c->flags |= API_F_TURN;
 	push(a, c);
 	return 0;
 }

@@ -29,7 +29,8 @@
 /* Smallest buffer of a stream: less waits for delayed acknowledgements, and
  * the queue to the program holds more anyway. */
 #define API_STREAM_MIN 16384
-#define API_PEEK_CAP 4096 /* read by MSG_PEEK below this */
+/* Read by MSG_PEEK below this; one small buffer of the engine. */
+#define API_PEEK_CAP 2048
 #define API_LAG_MAX 64    /* delivered bytes left in the queue, see pump.c */
 #define API_LAG_MSGS 32
 #define API_BULK_MAX (256 * 1024)
@@ -74,6 +75,7 @@ enum {
 	API_F_BLOCKED = 4096, /* program's queue is full: wait for EPOLLOUT */
 	API_F_FULL = 8192,    /* engine's send buffer is full */
 	API_F_OUT = 16384,    /* EPOLLOUT is watched */
+	API_F_TURN = 32768,   /* UDP: connected, waits for the front end's mark */
 };
 
 struct api_sock {

@@ -81,15 +81,16 @@ static enum step peek_step(struct api *a, struct api_sock *c, mono_t now)
 	iov[0] = (struct iovec){a->scratch, front};
 	m.msg_iovlen = (size_t)n + 1;
 	got = recvmsg(c->fd, &m, MSG_PEEK | MSG_DONTWAIT);
+	/* with nothing too: it gives back what was reserved */
+	stack_sock_write_commit(a->s, c->sk,
+				got > (ssize_t)front ? (size_t)got - front : 0,
+				false, now);
 	if (got <= 0)
 		return failed(got);
 	if ((size_t)got < front)
 		return STEP_DRY;
 	c->lag = (uint32_t)got;
 	c->skip = 0;
-	if ((size_t)got > front)
-		stack_sock_write_commit(a->s, c->sk, (size_t)got - front, false,
-					now);
 	if ((size_t)got == front + space)
 		return STEP_MORE;
 	if (c->lag > API_LAG_MAX || ++c->msgs >= API_LAG_MSGS)
@@ -122,9 +123,9 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 					 &n);
 	if (!space)
 		return STEP_FULL;
-	if (ioctl(c->fd, FIONREAD, &queued) < 0)
-		return STEP_RESET;
-	if ((size_t)queued < (size_t)c->lag + API_PEEK_CAP) {
+	if (ioctl(c->fd, FIONREAD, &queued) < 0 ||
+	    (size_t)queued < (size_t)c->lag + API_PEEK_CAP) {
+		stack_sock_write_commit(a->s, c->sk, 0, false, now);
 		c->flags &= (uint16_t)~API_F_BULK;
 		return peek_step(a, c, now);
 	}
@@ -134,13 +135,15 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 	iov[0] = (struct iovec){a->scratch, c->lag};
 	m.msg_iovlen = (size_t)n + 1;
 	got = recvmsg(c->fd, &m, MSG_DONTWAIT);
+	stack_sock_write_commit(
+		a->s, c->sk, got > (ssize_t)c->lag ? (size_t)got - c->lag : 0,
+		false, now);
 	if (got <= 0)
 		return failed(got);
 	if ((size_t)got < c->lag) {
 		c->lag -= (uint32_t)got;
 		return STEP_MORE;
 	}
-	stack_sock_write_commit(a->s, c->sk, (size_t)got - c->lag, false, now);
 	c->lag = 0;
 	c->msgs = API_LAG_MSGS;
 	c->flags |= API_F_BULK;
