@@ -19,6 +19,8 @@
 #define DATAGRAM_MAX 65507
 #define DATAGRAM6_MAX 65527
 #define MARK_WAIT_MS 200
+/* the largest datagram with its header */
+#define DGRAM_ROOM (sizeof(struct proto_dgram) + 65536)
 
 _Atomic bool dgram_seen;
 
@@ -76,32 +78,60 @@ int dgram_attach(int fd, uint64_t *t)
 /* ---- connect
  * ------------------------------------------------------------------------- */
 
-/* What was queued with headers ends with a mark; it is thrown away, as
- * datagrams may be. */
-static void drain_to_mark(int fd)
+/* A queued datagram goes back to stackd, which queues it again without its
+ * header: Linux keeps what waits when a socket is connected. */
+static void give_back(int fd, uint8_t *b, ssize_t n)
 {
-	char b[sizeof(struct proto_dgram)];
+	struct proto_dgram h;
 
-	for (;;) {
+	if (n < (ssize_t)sizeof(h))
+		return;
+	memcpy(&h, b, sizeof(h));
+	if (h.type != PROTO_D_DATA)
+		return;
+	h.type = PROTO_D_BACK;
+	memcpy(b, &h, sizeof(h));
+	(void)!sys_send(fd, b, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* What was queued before the change ends with a mark. With headers it goes
+ * back, without it is dropped, as datagrams may be. */
+static void drain_to_mark(int fd, bool headers)
+{
+	uint8_t *b = malloc(DGRAM_ROOM);
+	ssize_t n;
+
+	while (b) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		struct proto_dgram h;
-		ssize_t n =
-			sys_recv(fd, b, sizeof(b), MSG_DONTWAIT | MSG_TRUNC);
 
+		n = sys_recv(fd, b, DGRAM_ROOM, MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
 			/* another thread may have read the mark */
 			if (poll(&p, 1, MARK_WAIT_MS) <= 0)
-				return;
+				break;
 			continue;
 		}
 		if (n <= 0)
-			return;
-		memcpy(&h, b, sizeof(h));
-		if (n == (ssize_t)sizeof(h) && h.type == PROTO_D_MARK)
-			return;
+			break;
+		h.type = 0;
+		if (n == (ssize_t)sizeof(h))
+			memcpy(&h, b, sizeof(h));
+		if (h.type == PROTO_D_MARK)
+			break;
+		if (headers)
+			give_back(fd, b, n);
 	}
+	free(b);
+}
+
+static void answer_mark(int fd)
+{
+	struct proto_dgram h = {.type = PROTO_D_MARK};
+
+	(void)!sys_send(fd, &h, sizeof(h), MSG_NOSIGNAL);
 }
 
 int dgram_do_connect(int fd, uint64_t t, const struct ip_port *to)
@@ -118,8 +148,11 @@ int dgram_do_connect(int fd, uint64_t t, const struct ip_port *to)
 	r = op_ctl(fd, &t, &rq, &rep, NULL, 0);
 	if (r < 0)
 		return r;
-	if (was != !!to)
-		drain_to_mark(fd);
+	if (was != !!to) {
+		drain_to_mark(fd, to != NULL);
+		if (to)
+			answer_mark(fd);
+	}
 	tag_put(fd, tag_with(t, to ? TAG_CONNECTED : TAG_BOUND));
 	return 0;
 }

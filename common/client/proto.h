@@ -135,7 +135,13 @@ struct proto_dgram {
 
 static_assert(sizeof(struct proto_dgram) == 64, "layout");
 
-enum { PROTO_D_DATA = 0xd1, PROTO_D_MARK = 0xd2 };
+/*
+ * MARK: end of the datagrams that were queued with headers, when a socket is
+ * connected; the front end answers with a MARK of its own and sends without
+ * headers from then on. BACK: a datagram that was queued before, given back
+ * between the two marks so that the program finds it without its header.
+ */
+enum { PROTO_D_DATA = 0xd1, PROTO_D_MARK = 0xd2, PROTO_D_BACK = 0xd3 };
 
 enum proto_op {
 	PROTO_BIND = 1,    /* addr */
