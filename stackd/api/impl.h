@@ -31,7 +31,7 @@
 #define API_STREAM_MIN 16384
 /* Read by MSG_PEEK below this; one small buffer of the engine. */
 #define API_PEEK_CAP 2048
-#define API_LAG_MAX 64    /* delivered bytes left in the queue, see pump.c */
+#define API_LAG_MAX 64 /* delivered bytes left in the queue, see pump.c */
 #define API_LAG_MSGS 32
 #define API_BULK_MAX (256 * 1024)
 #define API_IOV 16
@@ -75,7 +75,7 @@ enum {
 	API_F_BLOCKED = 4096, /* program's queue is full: wait for EPOLLOUT */
 	API_F_FULL = 8192,    /* engine's send buffer is full */
 	API_F_OUT = 16384,    /* EPOLLOUT is watched */
-	API_F_TURN = 32768,   /* UDP: connected, waits for the front end's mark */
+	API_F_TURN = 32768, /* UDP: connected, waits for the front end's mark */
 };
 
 struct api_sock {
