@@ -119,6 +119,12 @@ static int make_run_dirs(const struct stackd *sd)
 	return r;
 }
 
+static void tell_couple(const struct stackd_deck *deck)
+{
+	if (deck->couple[0])
+		log_msg(MSG_CPLT016W, deck->couple, deck->id, deck->couple);
+}
+
 static int stackd_open(void *arg, struct daemon *d)
 {
 	struct stackd *sd = arg;
@@ -126,6 +132,7 @@ static int stackd_open(void *arg, struct daemon *d)
 
 	sd->daemon = d;
 	log_msg(MSG_BSTT003I, "2026 the Couplet authors, BSD-2-Clause");
+	tell_couple(&sd->deck);
 	r = refuse_duplicate(sd);
 	if (r == 0)
 		r = make_run_dirs(sd);
