@@ -291,6 +291,33 @@ static void dispatch(struct loop *l, const struct epoll_event *ev, mono_t now)
 	}
 }
 
+/*
+ * What is ready at once may depend on each other: an option was set before
+ * the data was written, a socket closed before the packet for it was sent. So
+ * control connections come first, then programs, then devices.
+ */
+static unsigned turn_of(struct loop *l, const struct epoll_event *ev)
+{
+	uint64_t tag = ev->data.u64;
+
+	if ((tag & TAG_MASK) != TAG_API)
+		return 2;
+	return api_is_control(l->api, (void *)(uintptr_t)tag) ? 0 : 1;
+}
+
+static void dispatch_all(struct loop *l, const struct epoll_event *ev, int n,
+			 mono_t now)
+{
+	uint8_t turn[EVENTS_PER_WAIT];
+
+	for (int i = 0; i < n; i++)
+		turn[i] = (uint8_t)turn_of(l, &ev[i]);
+	for (unsigned t = 0; t < 3; t++)
+		for (int i = 0; i < n; i++)
+			if (turn[i] == t)
+				dispatch(l, &ev[i], now);
+}
+
 static void run_timers(struct loop *l, mono_t now)
 {
 	if (mono_leq(stack_deadline(l->stack), now))
@@ -333,8 +360,7 @@ bool loop_wait(struct loop *l)
 
 	l->base_ready = false;
 	l->stats.waits++;
-	for (int i = 0; i < n; i++)
-		dispatch(l, &ev[i], now);
+	dispatch_all(l, ev, n, now);
 	l->stats.events += n > 0 ? (uint64_t)n : 0;
 	l->stats.rounds++;
 	round_end(l, now);

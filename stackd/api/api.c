@@ -96,6 +96,13 @@ static void door_event(struct api *a, struct api_sock *c, mono_t now)
 		ctl_accept(a, c, now);
 }
 
+bool api_is_control(struct api *a, void *ref)
+{
+	const struct api_sock *c = slots_of_ref(a, ref);
+
+	return c && c->kind == API_CTL;
+}
+
 void api_on_event(struct api *a, void *ref, uint32_t ev, mono_t now)
 {
 	struct api_sock *c = slots_of_ref(a, ref);

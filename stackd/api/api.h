@@ -39,6 +39,10 @@ int api_new(struct stack *s, const struct stackd_deck *deck,
 /* Resets every socket, removes the files. */
 void api_free(struct api *a);
 
+/* Is `ref` a control connection? Its requests were made before whatever is
+ * ready at the same time (an option before the data it is for), so the loop
+ * serves it first. */
+bool api_is_control(struct api *a, void *ref);
 void api_on_event(struct api *a, void *ref, uint32_t epoll_events, mono_t now);
 void api_on_ready(struct api *a, struct sock *sk, unsigned events, mono_t now);
 void api_on_timer(struct api *a, mono_t now);
