@@ -95,8 +95,11 @@ int op_ctl(int fd, uint64_t *t, struct proto_req *rq, struct proto_rep *rep,
 
 int op_ctl_set(int fd, uint64_t *t, int name, int64_t v, bool wait)
 {
+	/* the next datagram leaves with the option in force: only a stream
+	 * may go on before stackd has seen it */
+	bool oneway = !wait && !(*t & TAG_DGRAM);
 	struct proto_req rq = {.op = PROTO_SETOPT,
-			       .flags = wait ? 0 : PROTO_F_ONEWAY,
+			       .flags = oneway ? PROTO_F_ONEWAY : 0,
 			       .name = name,
 			       .value = v};
 	struct proto_rep rep;
