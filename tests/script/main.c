@@ -2,6 +2,8 @@
  * script_engine [-o RESULTS] FILE...    each script, a line for each failure
  * script_live   [-o RESULTS] FILE...
  *
+ * -c FOLDER in front: each script's packets as a seed of fuzz_frames.
+ *
  * RESULTS gets one line a script: "ok FOLDER/NAME" or "FAIL FOLDER/NAME ...".
  * Exit 0: all passed; 77: none was meant for this program; else 1.
  */
@@ -35,7 +37,10 @@ int main(int argc, char **argv)
 	int failed = 0, passed = 0, first = 1;
 	FILE *out = NULL;
 
-	if (argc > 2 && strcmp(argv[1], "-o") == 0) {
+	if (argc > 2 && strcmp(argv[1], "-c") == 0) {
+		script_seeds = argv[2];
+		first = 3;
+	} else if (argc > 2 && strcmp(argv[1], "-o") == 0) {
 		out = fopen(argv[2], "w");
 		if (!out) {
 			perror(argv[2]);
@@ -44,7 +49,8 @@ int main(int argc, char **argv)
 		first = 3;
 	}
 	for (int i = first; i < argc; i++) {
-		int r = script_run(argv[i], &DOOR, (unsigned)(i % 10000));
+		unsigned number = script_seeds ? 1 : (unsigned)(i % 10000);
+		int r = script_run(argv[i], &DOOR, number);
 
 		failed += r == 1;
 		passed += r == 0;

@@ -557,12 +557,21 @@ static bool check_payload(struct script *s, const struct seen *r)
 	return true;
 }
 
+void script_remember(struct script *s, const uint8_t *p, size_t len)
+{
+	int at = script_ip_offset(s, p, len);
+
+	if (at < 0)
+		return;
+	s->last_out_len = MIN(len - (size_t)at, (size_t)QUOTE_MAX);
+	memcpy(s->last_out, p + at, s->last_out_len);
+}
+
 bool script_match(struct script *s, const struct packet_line *l,
 		  const uint8_t *p, size_t len)
 {
 	struct seen r;
 	unsigned sack = 0;
-	int at = script_ip_offset(s, p, len);
 
 	read_frame(s, &r, p, len);
 	if (r.bad)
@@ -584,10 +593,7 @@ bool script_match(struct script *s, const struct packet_line *l,
 			return false;
 	if (sack && sack != r.n_sack)
 		return script_fail(s, "%u SACK blocks", r.n_sack);
-	if (at >= 0) {
-		s->last_out_len = MIN(len - (size_t)at, (size_t)QUOTE_MAX);
-		memcpy(s->last_out, p + at, s->last_out_len);
-	}
+	script_remember(s, p, len);
 	return true;
 }
 

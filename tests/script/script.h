@@ -254,6 +254,8 @@ size_t script_build(struct script *s, const struct packet_line *l);
  * sequence numbers and variables. */
 bool script_match(struct script *s, const struct packet_line *l,
 		  const uint8_t *p, size_t len);
+/* Keeps a packet of the stack for quoting. */
+void script_remember(struct script *s, const uint8_t *p, size_t len);
 /* One line of text about a packet, for messages; returns `buf`. */
 const char *script_describe(struct script *s, const uint8_t *p, size_t len,
 			    char *buf, size_t cap);
@@ -273,6 +275,8 @@ static inline uint8_t script_byte(int side, uint64_t i)
 /* Runs the script at `path`. 0 passed, 1 failed (printed), 77 not for this
  * door (printed why). */
 int script_run(const char *path, const struct door *door, unsigned number);
+/* Folder that gets a seed per script for fuzz_frames; NULL none. */
+extern const char *script_seeds;
 /* The deck of the stack: `adapter` says the medium. */
 void script_deck(const struct script *s, const char *adapter, char *buf,
 		 size_t cap);

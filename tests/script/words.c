@@ -126,13 +126,12 @@ static const struct {
 unsigned script_split(char *text, char *words[WORDS_MAX])
 {
 	unsigned n = 0;
-	char *hash = strstr(text, "#");
+	char *w;
 
-	if (hash)
-		*hash = 0;
-	for (char *w = strtok(text, " \t\r\n"); w && n < WORDS_MAX;
-	     w = strtok(NULL, " \t\r\n"))
-		words[n++] = w;
+	text[strcspn(text, "#")] = 0;
+	while (n < WORDS_MAX && (w = strsep(&text, " \t\r\n")))
+		if (*w)
+			words[n++] = w;
 	return n;
 }
 
