@@ -123,6 +123,8 @@ static void segment(struct world *w, uint8_t flags, uint32_t seq, uint32_t ack,
 			MAX(w->edge, (int64_t)(int32_t)ack +
 					     ((int64_t)win
 					      << (flags & 2 ? 0 : w->wscale)));
+	else if (flags & 2)
+		w->edge = MAX(w->edge, (int64_t)1 + win);
 	stack_input(w->v.s, p, w->v.now);
 }
 
