@@ -39,6 +39,8 @@ static bool update_window(struct tcp_conn *c, const struct tcp_seg *in,
 {
 	uint32_t old = c->snd_wnd;
 
+	if (seq_lt(in->h.ack, c->snd_una)) /* only SND.UNA =< SEG.ACK */
+		return false;
 	if (!advanced && !seq_lt(c->snd_wl1, in->h.seq) &&
 	    !(seq_eq(c->snd_wl1, in->h.seq) && seq_leq(c->snd_wl2, in->h.ack)))
 		return false;
