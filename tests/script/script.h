@@ -254,6 +254,9 @@ size_t script_build(struct script *s, const struct packet_line *l);
  * sequence numbers and variables. */
 bool script_match(struct script *s, const struct packet_line *l,
 		  const uint8_t *p, size_t len);
+/* A report of a group or a router solicitation, in a script that does not
+ * look at these. */
+bool script_is_chatter(const struct script *s, const uint8_t *p, size_t len);
 /* Keeps a packet of the stack for quoting. */
 void script_remember(struct script *s, const uint8_t *p, size_t len);
 /* One line of text about a packet, for messages; returns `buf`. */

@@ -15,6 +15,8 @@
 bool script_in(struct script *s, char **w, unsigned n);
 /* `when`: "" or "@1s" "@1s~100ms" "@<1s". */
 bool script_out(struct script *s, const char *when, char **w, unsigned n);
+bool script_find(struct script *s, const char *when, bool wanted, char **w,
+		 unsigned n);
 bool script_quiet(struct script *s, char **w, unsigned n);
 bool script_drain(struct script *s, char **w, unsigned n);
 /* A call with its own word in front. */
