@@ -373,6 +373,7 @@ void core_udp_deliver(struct stack *s, struct pkt *p, const struct udp_meta *m,
 	}
 }
 
+/* [RFC1122 4.1.3.5] */
 static void udp_in(struct stack *s, struct ip_rx *rx, mono_t now)
 {
 	struct udp_meta m = {
@@ -434,6 +435,7 @@ static void keep_event(struct stack *s, const struct ip_event *ev)
 	s->events[(s->ev_head + s->n_events++) % EVENTS_MAX] = *ev;
 }
 
+/* [RFC9293 3.9.2.2 MUST-54, SHLD-25] [RFC9293 3.9.1.8 MUST-47] */
 static void tcp_error(struct stack *s, const struct ip_event *ev, mono_t now)
 {
 	struct tcp_tuple t = {

@@ -204,6 +204,8 @@ static int set_udp(struct sock *sk, enum sock_opt o, int64_t v)
 	return 0;
 }
 
+/* [RFC1122 4.1.4] [RFC9293 3.9.1.9 MUST-48, SHLD-21, SHLD-22] [RFC9293 3.9.2
+ * MUST-49] [RFC9293 3.9.1.8 SHLD-20] */
 int stack_sock_set(struct stack *s, struct sock *sk, enum sock_opt o, int64_t v)
 {
 	switch (o) {

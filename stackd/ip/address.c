@@ -27,6 +27,7 @@ struct ip_ifaddr *ip_ifaddr_find(const struct ip_stack *ips,
 	return ia;
 }
 
+/* [RFC1122 3.3.4.2] The weak model: an address is ours on every interface. */
 bool ip_addr_is_local(const struct ip_stack *ips, const struct ip_addr *addr)
 {
 	const struct ip_ifaddr *ia = ip_ifaddr_find(ips, addr);

@@ -47,7 +47,7 @@ static bool address_comes(const struct ip_iface *ifc)
 	return false;
 }
 
-/* [RFC4861 6.3.7] */
+/* [RFC4861 6.3.7] [RFC4861 4.1] */
 void ip_router_expire(struct ip_iface *ifc, mono_t now)
 {
 	const struct ip_ifaddr *ia = ip_ifaddr_link_local(ifc);
@@ -140,6 +140,7 @@ static void ra_prefix(struct ip_iface *ifc, const struct ndp_prefix *p,
 		ip_slaac_prefix(ifc, p, now);
 }
 
+/* [RFC4862 5.5.1] */
 static bool ra_input(struct ip_stack *ips, const struct ip_in *in,
 		     const struct ndp_message *m, mono_t now)
 {
@@ -179,6 +180,7 @@ static bool redirect_valid(struct ip_stack *ips, const struct ip_in *in,
 	       !ip_ifaddr_find(ips, &m->target);
 }
 
+/* [RFC4861 4.5, 8.3] */
 static bool redirect_input(struct ip_stack *ips, const struct ip_in *in,
 			   const struct ndp_message *m, mono_t now)
 {

@@ -49,6 +49,7 @@ static uint8_t make_address(const struct ip_iface *ifc,
 	return in.counter;
 }
 
+/* [RFC4862 5.3] */
 void ip_slaac_link_local(struct ip_iface *ifc, mono_t now)
 {
 	static const struct ip_addr prefix = {IP_V6, {0xfe, 0x80}};

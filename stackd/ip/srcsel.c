@@ -47,6 +47,7 @@ static int label_of(const struct ip_addr *a)
 	return 1;
 }
 
+/* [RFC1122 3.3.4.3] */
 static struct candidate weigh(const struct ip_ifaddr *ia,
 			      const struct ip_addr *dst,
 			      const struct ip_addr *next_hop)

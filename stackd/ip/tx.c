@@ -117,6 +117,7 @@ static int tx_begin(struct ip_stack *ips, const struct ip_iface *ifc,
 	return 0;
 }
 
+/* [RFC1122 3.3.3] */
 static struct piece next_piece(const struct ip_iface *ifc,
 			       const struct ip_tx *tx)
 {
@@ -137,6 +138,7 @@ static struct piece next_piece(const struct ip_iface *ifc,
 	return pc;
 }
 
+/* [RFC1122 3.2.1.7] [RFC8200 8.2] */
 static uint8_t tx_ttl(const struct ip_stack *ips, const struct ip_iface *ifc,
 		      const struct ip_tx *tx)
 {
@@ -147,6 +149,7 @@ static uint8_t tx_ttl(const struct ip_stack *ips, const struct ip_iface *ifc,
 	return tx->path->dst.family == IP_V6 ? ifc->hop_limit : ips->tune.ttl;
 }
 
+/* [RFC1122 3.2.1.6] */
 static size_t put_ipv4(struct ip_stack *ips, const struct ip_iface *ifc,
 		       const struct ip_tx *tx, const struct piece *pc,
 		       uint8_t *buf)
@@ -237,6 +240,7 @@ static void put_payload(struct frame *f, const struct ip_tx *tx,
 	slice(f, tx, pc->off + in_hdr - tx->l4_hdr_len, pc->len - in_hdr);
 }
 
+/* [RFC9293 3.1 MUST-2] */
 static void put_csum(const struct ip_iface *ifc, const struct ip_tx *tx,
 		     struct frame *f)
 {

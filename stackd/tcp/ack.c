@@ -33,6 +33,7 @@ void tcp_ack_set_window(struct tcp_conn *c, const struct tcp_seg *in)
  * segments only. What acknowledges more is newer, wherever its text lies (a
  * retransmission): an offset from the old SND.UNA must not be counted from
  * the new one, beyond what the peer ever promised.
+ * [RFC9293 3.8.6 MUST-34]
  */
 static bool update_window(struct tcp_conn *c, const struct tcp_seg *in,
 			  bool advanced)
@@ -133,6 +134,7 @@ static void advance(struct tcp_conn *c, const struct tcp_seg *in,
 	tcp_timer_arm_user(c, true, now);
 }
 
+/* [RFC9293 3.10.7.4 MAY-12] */
 static bool ack_in_range(const struct tcp_conn *c, const struct tcp_seg *in)
 {
 	/* [RFC5961 5.2] */

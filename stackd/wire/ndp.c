@@ -69,6 +69,7 @@ static void read_option(uint8_t type, struct rcur c, struct ndp_options *o)
 	}
 }
 
+/* [RFC4861 9] */
 static void read_options(struct rcur *c, struct ndp_options *o)
 {
 	while (rcur_left(c)) {
@@ -87,6 +88,7 @@ static void read_options(struct rcur *c, struct ndp_options *o)
 	}
 }
 
+/* [RFC4861 4.2] */
 static void read_ra(struct rcur *c, struct ndp_message *m)
 {
 	static const int8_t preference[4] = {0, 1, 0, -1};
@@ -100,6 +102,7 @@ static void read_ra(struct rcur *c, struct ndp_message *m)
 	m->retrans_ms = rcur_32(c);
 }
 
+/* [RFC4861 4.4] */
 static void read_na(struct rcur *c, struct ndp_message *m)
 {
 	uint32_t flags = rcur_32(c);

@@ -13,12 +13,16 @@ the RFC's own number (MUST-10) or a section, perhaps with a word behind it
 of a packet script; several ids may stand in one tag, behind commas.
 """
 
+import contextlib
+import io
 import os
 import re
 import sys
+import tempfile
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 LISTS = os.path.dirname(os.path.realpath(__file__))
+PAGE = os.path.join(ROOT, "man", "couplet-rfc.7")
 CODE, TESTS = ("stackd", "common"), ("tests",)
 SUFFIXES = (".c", ".h", ".pkt", ".py")
 TAG = re.compile(r"\[RFC(\d+) ([^\]]*)\]", re.S)
@@ -39,7 +43,7 @@ def read_lists(folder):
     """{rfc: (title, [Requirement])}, in the order of the files."""
     lists = {}
     for name in sorted(os.listdir(folder)):
-        if not name.endswith(".txt"):
+        if not re.match(r"rfc\d+\.txt$", name):
             continue
         with open(os.path.join(folder, name), encoding="utf-8") as f:
             lines = [x.rstrip("\n") for x in f]
@@ -88,7 +92,7 @@ def keys_of(words):
     numbered = NUMBERED.findall(words)
     sections = []
     for part in words.split(","):
-        m = re.match(r"(\d+(?:\.\d+)*)((?: \S+)*)", part.strip())
+        m = re.match(r"(\d+(?:\.\d+)*|[A-Z]\b)((?: \S+)*)", part.strip())
         if m:
             sections.append(m.group(1))
             more = m.group(2).split()
@@ -141,6 +145,8 @@ def holes(lists):
 def check(root=ROOT, folder=LISTS):
     lists = read_lists(folder)
     found = match(lists, root) + holes(lists)
+    if root == ROOT:
+        found += stale_page()
     for line in found:
         print(line)
     n = sum(len(reqs) for _t, reqs in lists.values())
@@ -201,23 +207,35 @@ def section(title, rfc, reqs):
         print(".El")
 
 
-def page():
+def page_text():
     lists = read_lists(LISTS)
-    print(PAGE_HEAD, end="")
-    for rfc in sorted(lists, key=int):
-        section(lists[rfc][0], rfc, lists[rfc][1])
-    print(".Sh SEE ALSO\n.Xr couplet 7 ,\n.Xr stackd.deck 5 ,\n"
-          ".Xr stackd 8")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        print(PAGE_HEAD, end="")
+        for rfc in sorted(lists, key=int):
+            section(lists[rfc][0], rfc, lists[rfc][1])
+        print(".Sh SEE ALSO\n.Xr stackd.deck 5 ,\n.Xr couplet 7 ,\n"
+              ".Xr stackd 8")
+    return said.getvalue()
+
+
+def page():
+    print(page_text(), end="")
     return 0
+
+
+def stale_page():
+    """The page in git must be what the lists say now."""
+    with open(PAGE, encoding="utf-8") as f:
+        if f.read() == page_text():
+            return []
+    return ["man/couplet-rfc.7 is old: tests/ledger/ledger.py page "
+            "> man/couplet-rfc.7"]
 
 
 # ---- selftest -------------------------------------------------------------------
 
 def selftest():
-    import contextlib
-    import io
-    import tempfile
-
     def complains(lists, code, tests, word):
         with tempfile.TemporaryDirectory() as root:
             for rel, text in (("lists/rfc1.txt", lists),
