@@ -80,7 +80,8 @@ static void ra_parameters(struct ip_iface *ifc, const struct ndp_message *m)
 {
 	struct ip_stack *ips = ifc->ips;
 
-	if (m->hop_limit)
+	/* [RFC4861 6.3.4] a hop limit of 1 would cut us off */
+	if (m->hop_limit && m->hop_limit >= ips->tune.ra_hop_min)
 		ifc->hop_limit = m->hop_limit;
 	if (m->retrans_ms)
 		ifc->retrans_ms =
@@ -132,11 +133,13 @@ static void ra_prefix(struct ip_iface *ifc, const struct ndp_prefix *p,
 
 	if (ip_is_link_local(&p->addr) || ip_is_multicast(&p->addr))
 		return;
-	if (p->on_link && p->valid_s == 0)
+	if (!ifc->ips->tune.ra_routes)
+		; /* on link is what the deck says */
+	else if (p->on_link && p->valid_s == 0)
 		(void)!ip_route_remove(ifc->ips, &r, IP_ROUTE_RA);
 	else if (p->on_link)
 		(void)!ip_route_insert(ifc->ips, &r, IP_ROUTE_RA);
-	if (p->autonomous)
+	if (p->autonomous && ifc->ips->tune.ra_addrs)
 		ip_slaac_prefix(ifc, p, now);
 }
 
@@ -152,7 +155,9 @@ static bool ra_input(struct ip_stack *ips, const struct ip_in *in,
 	if (!ips->tune.accept_ra)
 		return true;
 	ra_parameters(ifc, m);
-	ra_router(ifc, &in->src, m, now);
+	if (ips->tune.ra_routes)
+		ra_router(ifc, &in->src, m, now);
+	ip_rdns_learn(ifc, &m->opt, now);
 	for (int i = 0; i < m->opt.n_prefix; i++)
 		ra_prefix(ifc, &m->opt.prefix[i], now);
 	n = m->opt.has_slla

@@ -116,6 +116,7 @@ struct item {
 	int field;   /* enum field */
 	bool absent; /* "-ts": must not be there */
 	bool any;    /* "*": must be there, with any value */
+	bool other;  /* "!ADDRESS": any but this */
 	int64_t n, n2, n3;
 	struct ip_addr addr;
 	uint8_t bytes[128];
