@@ -721,6 +721,7 @@ int stack_udp_send(struct stack *s, struct sock *sk, const struct ip_port *to,
 	int r;
 
 	(void)now;
+	gso_size = gso_size ? gso_size : sk->udp->segment;
 	r = -sk->error;
 	sk->error = 0;
 	if (r < 0)

@@ -192,6 +192,7 @@ enum sock_opt {
 	SOCK_OPT_UDP_RCVBUF,
 	SOCK_OPT_UDP_SNDBUF,
 	SOCK_OPT_FREEBIND,
+	SOCK_OPT_UDP_SEGMENT, /* gso_size of sends that give none; 0 = none */
 	SOCK_OPT__COUNT
 };
 

@@ -155,7 +155,9 @@ static void start(struct script *s)
 		atexit(end_stackd);
 	registered = true;
 	script_deck(s, "WIRE", text, sizeof(text));
-	if (stackd.pid <= 0 || strcmp(text, stackd.deck) != 0)
+	/* what a router said stays: a stackd of its own */
+	if (stackd.pid <= 0 || strcmp(text, stackd.deck) != 0 ||
+	    strstr(text, "RA ON"))
 		start_stackd(s, text);
 	fd = (struct pollfd){.fd = stackd.wire, .events = POLLIN};
 	/* what an interface says when it comes up */
@@ -183,6 +185,8 @@ static void inject(struct script *s, const uint8_t *p, size_t len)
 {
 	if (send(stackd.wire, p, len, 0) != (ssize_t)len)
 		script_fail(s, "the wire: %s", strerror(errno));
+	/* stackd serves programs before devices: let it see this first */
+	usleep(3000);
 }
 
 /* An announcement of an address: sent again some seconds after the start. */

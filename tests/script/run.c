@@ -271,10 +271,12 @@ int script_run(const char *path, const struct door *door, unsigned number)
 		return 1;
 	}
 	look_ahead(&s, text);
-	if (door->real_time &&
-	    (!s.live_ok || time_named(text).ns > LIVE_WAIT_MAX.ns)) {
+	if (door->real_time && (!s.live_ok || s.chatter ||
+				time_named(text).ns > LIVE_WAIT_MAX.ns)) {
 		printf("left out %s:%s\n", s.name,
-		       s.live_ok ? " waits long" : s.why_not_live);
+		       !s.live_ok  ? s.why_not_live
+		       : s.chatter ? " an interface's start is over there"
+				   : " waits long");
 		free(text);
 		return 77;
 	}

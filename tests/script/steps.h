@@ -9,7 +9,7 @@
 #include "script.h"
 
 /* How long a live stack may take for what the engine does at once. */
-#define LIVE_PATIENCE DUR_S(30)
+#define LIVE_PATIENCE DUR_S(20)
 
 /* Each takes the words behind the step's own; false after script_fail(). */
 bool script_in(struct script *s, char **w, unsigned n);
