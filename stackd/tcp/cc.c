@@ -90,6 +90,19 @@ void tcp_cc_timeout(struct tcp_cc *cc, uint32_t in_flight, bool repeated)
 	cc->cwnd = cc->mss;
 }
 
+void tcp_cc_restore(struct tcp_cc *cc, const struct tcp_cc *before)
+{
+	uint32_t cwnd = MAX(cc->cwnd, before->cwnd), mss = cc->mss;
+	uint32_t ssthresh = MAX(cc->ssthresh, before->ssthresh);
+
+	/* [RFC4015 3.2] [RFC9438 4.9] */
+	if (before->ops == cc->ops)
+		*cc = *before;
+	cc->cwnd = cwnd;
+	cc->ssthresh = ssthresh;
+	tcp_cc_set_mss(cc, mss);
+}
+
 void tcp_cc_restart(struct tcp_cc *cc, uint32_t segs, dur_t idle)
 {
 	uint32_t rw = tcp_cc_initial_window(cc->mss, segs);

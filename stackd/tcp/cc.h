@@ -62,6 +62,8 @@ void tcp_cc_congestion(struct tcp_cc *cc, uint32_t in_flight);
 /* [RFC5681 3.1 eq 4] Time-out: ssthresh falls (unless it is a repeat), cwnd
  * is one segment. */
 void tcp_cc_timeout(struct tcp_cc *cc, uint32_t in_flight, bool repeated);
+/* It was no loss: what was before it, if that is more. */
+void tcp_cc_restore(struct tcp_cc *cc, const struct tcp_cc *before);
 /* [RFC5681 4.1] Nothing was sent for longer than the time-out. */
 void tcp_cc_restart(struct tcp_cc *cc, uint32_t segs, dur_t idle);
 
