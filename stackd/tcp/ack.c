@@ -148,14 +148,20 @@ static void grow_sndbuf(struct tcp_conn *c)
 	c->snd.limit = MAX(c->snd.limit, want);
 }
 
-static void grow(struct tcp_conn *c, uint32_t flight, uint32_t delivered,
-		 mono_t now)
+static void grow(struct tcp_conn *c, uint32_t flight,
+		 const struct tcp_rtx_acked *acc, mono_t now)
 {
 	bool limited = c->cwnd_limited ||
 		       (c->cc.cwnd < c->cc.ssthresh && c->cc.cwnd / 2 < flight);
+	uint32_t rtt_us = 0, n;
 
+	if (acc->have_sample && !acc->resent_at.ns)
+		rtt_us = (uint32_t)CLAMP(dur_us(mono_sub(now, acc->sent_at)), 1,
+					 UINT32_MAX);
+	n = tcp_hystart_ack(&c->cc, acc->delivered, rtt_us, c->snd_una,
+			    c->snd_nxt);
 	if (limited && c->recovery != TCP_R_FAST)
-		tcp_cc_acked(&c->cc, delivered, DUR_NS(c->rtt.srtt_ns), now);
+		tcp_cc_acked(&c->cc, n, DUR_NS(c->rtt.srtt_ns), now);
 	grow_sndbuf(c);
 }
 
@@ -188,6 +194,6 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 		tcp_recov_ece(c);
 	tcp_recov_ack(c, &ev, now);
 	if (acc.delivered)
-		grow(c, flight, acc.delivered, now);
+		grow(c, flight, &acc, now);
 	return true;
 }

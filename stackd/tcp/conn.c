@@ -303,14 +303,11 @@ size_t tcp_conn_write_reserve(struct tcp_conn *c, size_t max, struct iovec *iov,
 void tcp_conn_write_commit(struct tcp_conn *c, size_t used, bool more,
 			   mono_t now)
 {
-	dur_t idle = mono_sub(now, c->last_sent);
-
 	c->now = now;
 	/* [RFC5681 4.1] the network may have changed in the meantime */
 	if (used && c->established && !tcp_conn_outstanding(c) &&
-	    !tcp_conn_unsent(c) &&
-	    dur_lt(tcp_rtt_rto(&c->rtt, c->env->tune.rto_max), idle))
-		tcp_cc_restart(&c->cc, c->env->tune.initial_cwnd_segs, idle);
+	    !tcp_conn_unsent(c))
+		tcp_cwv_idle(c, now);
 	tcp_sndbuf_commit(&c->snd, c->env->pool, used);
 	c->more = more;
 	if (used)

@@ -174,9 +174,11 @@ struct tcp_conn {
 	uint32_t tune_copied; /* consumed since */
 	uint32_t rcv_rtt_us;  /* 0 unknown */
 
-	mono_t last_sent;  /* data */
-	mono_t last_rcvd;  /* anything acceptable */
-	mono_t oow_ack_at; /* answer to an unacceptable segment */
+	mono_t cwnd_used_at; /* since then no more than */
+	uint32_t cwnd_used;  /* this of cwnd was in use */
+	mono_t last_sent;    /* data */
+	mono_t last_rcvd;    /* anything acceptable */
+	mono_t oow_ack_at;   /* answer to an unacceptable segment */
 
 	struct tcp_sndbuf snd;
 	struct tcp_rtx rtx;
@@ -388,6 +390,13 @@ static inline void tcp_prr_sent(struct tcp_conn *c, uint32_t len)
 	if (c->repair)
 		c->repair->out += len;
 }
+
+/* ---- cwv.c: is cwnd in use? ------------------------------------------ */
+
+/* The program writes after a silence. */
+void tcp_cwv_idle(struct tcp_conn *c, mono_t now);
+/* All that may be sent now has been. */
+void tcp_cwv_sent(struct tcp_conn *c, mono_t now);
 
 /* ---- out.c ---------------------------------------------------------- */
 

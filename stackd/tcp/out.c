@@ -378,6 +378,8 @@ static void dry(struct tcp_conn *c)
 		c->cwnd_limited = true;
 		c->limited_end = c->snd_nxt;
 	}
+	if (tcp_conn_outstanding(c))
+		tcp_cwv_sent(c, c->now);
 	if (c->snd.spare) /* reserved and not committed */
 		tcp_sndbuf_commit(&c->snd, c->env->pool, 0);
 	tcp_rcvq_settle(&c->rcv, c->env->pool);
