@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* An idle connection is this and nothing else. */
-_Static_assert(sizeof(struct tcp_conn) <= 704, "idle connections are many");
+_Static_assert(sizeof(struct tcp_conn) <= 720, "idle connections are many");
 
 size_t tcp_conn_size(void)
 {
@@ -157,6 +157,7 @@ void tcp_conn_establish(struct tcp_conn *c)
 	c->rtt.backoff = 0;
 	c->established = true;
 	c->tune_at = c->last_rcvd = c->last_sent = c->now;
+	c->cwnd_used_at = c->now;
 	c->env->stats.established++;
 	tcp_timer_off(c, TCP_T_REXMT);
 	tcp_conn_set_state(c, c->fin_queued ? TCP_S_FIN_WAIT_1

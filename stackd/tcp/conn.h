@@ -40,6 +40,7 @@ enum tcp_timer {
 	TCP_T_CORK, /* a partial segment is held */
 	TCP_T_2MSL, /* TIME-WAIT; FIN-WAIT-2 of an orphan */
 	TCP_T_USER, /* TCP_USER_TIMEOUT, while data is outstanding */
+	TCP_T_PACE, /* data waits: pace.c */
 	TCP_T__COUNT
 };
 
@@ -174,11 +175,12 @@ struct tcp_conn {
 	uint32_t tune_copied; /* consumed since */
 	uint32_t rcv_rtt_us;  /* 0 unknown */
 
-	mono_t cwnd_used_at; /* since then no more than */
-	uint32_t cwnd_used;  /* this of cwnd was in use */
-	mono_t last_sent;    /* data */
-	mono_t last_rcvd;    /* anything acceptable */
-	mono_t oow_ack_at;   /* answer to an unacceptable segment */
+	mono_t cwnd_used_at;     /* since then no more than */
+	uint32_t cwnd_used;      /* this of cwnd was in use */
+	uint32_t pace_credit_ns; /* the pace timer was late by this */
+	mono_t last_sent;        /* data */
+	mono_t last_rcvd;        /* anything acceptable */
+	mono_t oow_ack_at;       /* answer to an unacceptable segment */
 
 	struct tcp_sndbuf snd;
 	struct tcp_rtx rtx;
@@ -390,6 +392,17 @@ static inline void tcp_prr_sent(struct tcp_conn *c, uint32_t len)
 	if (c->repair)
 		c->repair->out += len;
 }
+
+/* ---- pace.c --------------------------------------------------------- */
+
+#define TCP_PACE_FREE_SEGS 16u /* of a flight, not paced */
+
+/* Largest frame now, at most `max`. */
+uint32_t tcp_pace_frame(const struct tcp_conn *c, uint32_t max);
+/* `len` bytes of data went: the next wait. */
+void tcp_pace_sent(struct tcp_conn *c, uint32_t len);
+/* TCP_T_PACE was due at `due`. */
+void tcp_pace_expired(struct tcp_conn *c, mono_t due, mono_t now);
 
 /* ---- cwv.c: is cwnd in use? ------------------------------------------ */
 

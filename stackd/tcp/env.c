@@ -33,6 +33,7 @@ void tcp_tune_default(struct tcp_tune *ret)
 		.syn_cookies = true,
 		.ecn = TCP_ECN_PASSIVE,
 		.cc = TCP_CC_CUBIC,
+		.pacing = false,
 	};
 }
 

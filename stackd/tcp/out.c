@@ -18,7 +18,7 @@ static uint32_t frame_max(const struct tcp_conn *c)
 {
 	uint32_t n = c->path.gso_max / c->mss;
 
-	return MAX(n, 1u) * c->mss;
+	return tcp_pace_frame(c, MAX(n, 1u) * c->mss);
 }
 
 /* ---- again ---------------------------------------------------------- */
@@ -28,7 +28,9 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 	uint32_t flight = tcp_recov_in_flight(c), len = 0, room;
 	tcp_seq_t seq = c->snd_una;
 
-	if (c->frto == TCP_FRTO_NEW || !tcp_rtx_next(&c->rtx, &seq, &len))
+	if (c->frto == TCP_FRTO_NEW ||
+	    (tcp_timer_on(c, TCP_T_PACE) && !c->force_rtx) ||
+	    !tcp_rtx_next(&c->rtx, &seq, &len))
 		return want(TCP_WANT_NOTHING, seq, 0);
 	/* [RFC6675 5 C] at least one segment of room; the first one of a
 	 * recovery goes in any case [RFC6675 5 step 4.3] */
@@ -115,7 +117,8 @@ static struct tcp_want want_new(const struct tcp_conn *c)
 		wnd = MIN(wnd, frto_room(c));
 	else if (c->rtx.lost > c->rtx.rtx)
 		unsent = 0;
-	if (!unsent || seq_lt(c->snd.end, c->snd_nxt))
+	if (!unsent || seq_lt(c->snd.end, c->snd_nxt) ||
+	    tcp_timer_on(c, TCP_T_PACE))
 		return want(TCP_WANT_NOTHING, c->snd_nxt, 0);
 	len = data ? new_bytes(c, data, wnd) : 0;
 	if (c->fin_queued && len == data && wnd > len)
@@ -315,6 +318,7 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 	c->env->stats.segs_out += segs - 1;
 	c->bytes_sent += o->len;
 	c->last_sent = c->now;
+	tcp_pace_sent(c, o->len);
 	if (fresh || !tcp_timer_on(c, TCP_T_REXMT))
 		tcp_timer_arm_rexmt(c, c->now);
 }

@@ -153,7 +153,7 @@ void tcp_recov_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 	(void)tcp_undo_ack(c, ev);
 	again = look(c, ev, now);
 	tcp_timer_after_ack(c, ev->acked || ev->acc->sacked, again, now);
-	if (!tcp_conn_outstanding(c))
+	if (!tcp_conn_outstanding(c) && !tcp_conn_unsent(c))
 		tcp_undo_forget(c);
 }
 

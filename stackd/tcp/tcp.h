@@ -48,6 +48,7 @@ struct tcp_tune {
 	uint32_t syn_backlog_max;         /* half-open per listener, 1024 */
 	uint32_t challenge_acks_per_s;    /* per stack, RFC 5961 7, 1000 */
 	bool timestamps, sack, window_scaling, syn_cookies;
+	bool pacing;           /* off; on long paths only, see pace.c */
 	enum tcp_ecn_mode ecn; /* passive */
 	enum tcp_cc_kind cc;   /* CUBIC */
 };

@@ -210,6 +210,8 @@ static void expired(struct tcp_conn *c, enum tcp_timer t, mono_t now)
 	case TCP_T_2MSL:
 		tcp_conn_set_state(c, TCP_S_CLOSED);
 		break;
+	case TCP_T_PACE: /* data may go again */
+		break;
 	case TCP_T_USER:
 		/* [RFC9293 3.8.3] [RFC5482 2] */
 		give_up(c);
@@ -225,6 +227,8 @@ void tcp_conn_expire(struct tcp_conn *c, mono_t now)
 	for (int i = 0; i < TCP_T__COUNT; i++) {
 		if (mono_lt(now, c->timers[i]))
 			continue;
+		if (i == TCP_T_PACE)
+			tcp_pace_expired(c, c->timers[i], now);
 		c->timers[i] = MONO_NEVER;
 		expired(c, (enum tcp_timer)i, now);
 	}
