@@ -193,6 +193,8 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 	if (c->ecn_ok && (in->h.flags & TCP_ECE))
 		tcp_recov_ece(c);
 	tcp_recov_ack(c, &ev, now);
+	if (UNLIKELY(c->plpmtud != NULL))
+		tcp_plpmtud_ack(c, now);
 	if (acc.delivered)
 		grow(c, flight, &acc, now);
 	return true;

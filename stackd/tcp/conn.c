@@ -42,6 +42,7 @@ void tcp_conn_fini(struct tcp_conn *c)
 	tcp_sndbuf_clear(&c->snd, c->env->pool);
 	tcp_rtx_fini(&c->rtx);
 	tcp_undo_forget(c);
+	tcp_plpmtud_forget(c);
 }
 
 void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
@@ -49,6 +50,8 @@ void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
 	c->state = s;
 	if (s == TCP_S_CLOSED) {
 		tcp_timer_all_off(c);
+		tcp_undo_forget(c);
+		tcp_plpmtud_forget(c);
 	} else if (s == TCP_S_TIME_WAIT) {
 		/* [RFC9293 3.10.7.4] start 2 MSL, turn off the others */
 		tcp_timer_all_off(c);
@@ -178,7 +181,6 @@ void tcp_conn_fail(struct tcp_conn *c, int error, bool rst)
 	tcp_sndbuf_clear(&c->snd, c->env->pool);
 	tcp_rtx_fini(&c->rtx);
 	tcp_rtx_init(&c->rtx, c->snd_nxt);
-	tcp_undo_forget(c);
 	c->recovery = TCP_R_OPEN;
 	c->snd_una = c->snd.base = c->snd.end = c->snd_nxt;
 	c->fin_queued = false;
@@ -387,6 +389,7 @@ size_t tcp_conn_memory(const struct tcp_conn *c)
 	n += c->rcv.mem;
 	if (c->repair)
 		n += sizeof(*c->repair);
+	n += tcp_plpmtud_memory(c);
 	if (c->ooo)
 		n += sizeof(*c->ooo) + c->ooo->mem +
 		     c->ooo->cap * sizeof(c->ooo->v[0]);

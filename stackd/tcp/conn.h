@@ -23,6 +23,7 @@
 #define TCP_MSS_MIN 88u   /* a smaller offer is raised to this */
 #define TCP_WSCALE_MAX 14 /* [RFC7323 2.3] */
 #define TCP_WND_UNSCALED_MAX 65535u
+#define TCP_LEN_TS_PADDED 12u     /* timestamps in a segment */
 #define TCP_DUP_THRESH 3          /* [RFC5681 3.2] */
 #define TCP_QUICKACKS 16          /* segments acked at once at the start */
 #define TCP_CORK_HOLD DUR_MS(200) /* longest hold of a partial segment */
@@ -189,7 +190,8 @@ struct tcp_conn {
 	struct tcp_rtt rtt;
 	struct tcp_cc cc;
 	struct tcp_rack rack;
-	struct tcp_repair *repair; /* NULL: none, or no memory for one */
+	struct tcp_plpmtud *plpmtud; /* NULL: the path keeps its word */
+	struct tcp_repair *repair;   /* NULL: none, or no memory for one */
 
 	/* RST in answer to a segment */
 	uint32_t reply_num; /* its ACK if it has one, else its SEQ */
@@ -392,6 +394,25 @@ static inline void tcp_prr_sent(struct tcp_conn *c, uint32_t len)
 	if (c->repair)
 		c->repair->out += len;
 }
+
+/* ---- plpmtud.c ------------------------------------------------------ */
+
+/* Sizes here are those of tcp_path.mss. At most so large: */
+uint16_t tcp_plpmtud_limit(const struct tcp_conn *c);
+/* After REXMT expired: is it the size? May lower the MSS. */
+void tcp_plpmtud_timeout(struct tcp_conn *c, mono_t now);
+/* Payload of a probe that may go now, 0 none: `data` bytes wait, `room` is
+ * what both windows take. */
+uint32_t tcp_plpmtud_want(const struct tcp_conn *c, uint32_t data,
+			  uint32_t room);
+/* It went. */
+void tcp_plpmtud_sent(struct tcp_conn *c, tcp_seq_t start, uint32_t len);
+/* snd_una moved. */
+void tcp_plpmtud_ack(struct tcp_conn *c, mono_t now);
+/* Something is lost. True: the probe alone, which is no congestion. */
+bool tcp_plpmtud_lost(struct tcp_conn *c, mono_t now);
+void tcp_plpmtud_forget(struct tcp_conn *c);
+size_t tcp_plpmtud_memory(const struct tcp_conn *c);
 
 /* ---- pace.c --------------------------------------------------------- */
 

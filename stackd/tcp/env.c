@@ -34,6 +34,7 @@ void tcp_tune_default(struct tcp_tune *ret)
 		.ecn = TCP_ECN_PASSIVE,
 		.cc = TCP_CC_CUBIC,
 		.pacing = false,
+		.plpmtud = true,
 	};
 }
 

@@ -120,6 +120,9 @@ static struct tcp_want want_new(const struct tcp_conn *c)
 	if (!unsent || seq_lt(c->snd.end, c->snd_nxt) ||
 	    tcp_timer_on(c, TCP_T_PACE))
 		return want(TCP_WANT_NOTHING, c->snd_nxt, 0);
+	len = data ? tcp_plpmtud_want(c, data, MIN(wnd, cwnd_room(c))) : 0;
+	if (len)
+		return want(TCP_WANT_NEW, c->snd_nxt, len);
 	len = data ? new_bytes(c, data, wnd) : 0;
 	if (c->fin_queued && len == data && wnd > len)
 		len++;
@@ -326,11 +329,15 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 static void build_new(struct tcp_conn *c, struct tcp_out *o,
 		      const struct tcp_want *w)
 {
-	uint32_t len;
+	uint32_t len, probe = tcp_plpmtud_want(c, UINT32_MAX, w->len);
 
 	begin(c, o, 0, w->seq);
 	put_ack(c, o);
 	len = put_payload(c, o, TCP_SNDBUF_NEW, w->seq, w->len);
+	if (probe && len == probe) { /* one segment, larger than the MSS */
+		o->gso_size = 0;
+		tcp_plpmtud_sent(c, w->seq, len);
+	}
 	if (c->ecn_ok && o->len) { /* [RFC3168 6.1.1, 6.1.2] */
 		o->ecn = ECN_ECT0;
 		if (c->want_cwr)

@@ -134,7 +134,8 @@ static mono_t look(struct tcp_conn *c, const struct tcp_recov_event *ev,
 		lost = tcp_rack_detect(c, now, &again);
 	if (c->recovery != TCP_R_OPEN)
 		while_recovering(c, ev, lost);
-	if (c->recovery == TCP_R_OPEN && is_lost(c) && beyond_last(c)) {
+	if (c->recovery == TCP_R_OPEN && is_lost(c) && beyond_last(c) &&
+	    !tcp_plpmtud_lost(c, now)) {
 		enter(c);
 		tcp_prr_ack(c, ev, true);
 	}

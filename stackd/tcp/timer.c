@@ -147,6 +147,7 @@ static void rexmt_expired(struct tcp_conn *c, mono_t now)
 		c->want_syn = c->syn_again = true;
 		return;
 	}
+	tcp_plpmtud_timeout(c, now);
 	tcp_recov_timeout(c, now);
 }
 
