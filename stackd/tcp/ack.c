@@ -192,7 +192,8 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 				       !(in->h.flags & TCP_FIN));
 	if (c->ecn_ok && (in->h.flags & TCP_ECE))
 		tcp_recov_ece(c);
-	tcp_recov_ack(c, &ev, now);
+	if (flight) /* else it carried data for us, and that is all */
+		tcp_recov_ack(c, &ev, now);
 	if (UNLIKELY(c->plpmtud != NULL))
 		tcp_plpmtud_ack(c, now);
 	if (acc.delivered)

@@ -18,7 +18,8 @@ static uint32_t frame_max(const struct tcp_conn *c)
 {
 	uint32_t n = c->path.gso_max / c->mss;
 
-	return tcp_pace_frame(c, MAX(n, 1u) * c->mss);
+	n = MAX(n, 1u) * c->mss;
+	return c->env->tune.pacing ? tcp_pace_frame(c, n) : n;
 }
 
 /* ---- again ---------------------------------------------------------- */
@@ -120,9 +121,11 @@ static struct tcp_want want_new(const struct tcp_conn *c)
 	if (!unsent || seq_lt(c->snd.end, c->snd_nxt) ||
 	    tcp_timer_on(c, TCP_T_PACE))
 		return want(TCP_WANT_NOTHING, c->snd_nxt, 0);
-	len = data ? tcp_plpmtud_want(c, data, MIN(wnd, cwnd_room(c))) : 0;
-	if (len)
-		return want(TCP_WANT_NEW, c->snd_nxt, len);
+	if (UNLIKELY(c->plpmtud != NULL) && data) {
+		len = tcp_plpmtud_want(c, data, MIN(wnd, cwnd_room(c)));
+		if (len)
+			return want(TCP_WANT_NEW, c->snd_nxt, len);
+	}
 	len = data ? new_bytes(c, data, wnd) : 0;
 	if (c->fin_queued && len == data && wnd > len)
 		len++;
@@ -321,7 +324,8 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 	c->env->stats.segs_out += segs - 1;
 	c->bytes_sent += o->len;
 	c->last_sent = c->now;
-	tcp_pace_sent(c, o->len);
+	if (c->env->tune.pacing)
+		tcp_pace_sent(c, o->len);
 	if (fresh || !tcp_timer_on(c, TCP_T_REXMT))
 		tcp_timer_arm_rexmt(c, c->now);
 }
@@ -329,10 +333,13 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 static void build_new(struct tcp_conn *c, struct tcp_out *o,
 		      const struct tcp_want *w)
 {
-	uint32_t len, probe = tcp_plpmtud_want(c, UINT32_MAX, w->len);
+	uint32_t len, probe = 0;
+	mono_t sent = c->last_sent;
 
 	begin(c, o, 0, w->seq);
 	put_ack(c, o);
+	if (UNLIKELY(c->plpmtud != NULL))
+		probe = tcp_plpmtud_want(c, UINT32_MAX, w->len);
 	len = put_payload(c, o, TCP_SNDBUF_NEW, w->seq, w->len);
 	if (probe && len == probe) { /* one segment, larger than the MSS */
 		o->gso_size = 0;
@@ -352,7 +359,12 @@ static void build_new(struct tcp_conn *c, struct tcp_out *o,
 	c->env->stats.bytes_out += o->len;
 	if (c->recovery == TCP_R_FAST)
 		tcp_prr_sent(c, len);
-	count_data(c, o, c->rexmt_for == TCP_FOR_PROBE);
+	/* of what leaves in one instant the first two frames move the probe:
+	 * one segment waits longer than several */
+	count_data(c, o,
+		   c->rexmt_for == TCP_FOR_PROBE &&
+			   (mono_lt(sent, c->now) ||
+			    tcp_conn_outstanding(c) <= len + c->mss));
 	if (c->want_tlp)
 		tcp_tlp_sent(c, false);
 	tcp_timer_off(c, TCP_T_PERSIST);

@@ -19,8 +19,7 @@
 
 static bool paced(const struct tcp_conn *c)
 {
-	return c->env->tune.pacing && c->rtt.srtt_ns &&
-	       c->rtt.min_us >= PACE_MIN_RTT_US &&
+	return c->rtt.srtt_ns && c->rtt.min_us >= PACE_MIN_RTT_US &&
 	       tcp_recov_in_flight(c) >= TCP_PACE_FREE_SEGS * c->mss;
 }
 
