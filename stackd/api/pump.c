@@ -10,7 +10,7 @@
  *
  * Tiny messages are only peeked at (one system call) and the queue is emptied
  * up to its last byte once in a while; large amounts are read for good,
- * straight into the engine's buffers.
+ * straight into the engine's buffers. When the program has gone, so is all.
  *
  * What is left in the queue counts against the program's send buffer with all
  * its overhead, and the program may write only while at most a quarter of
@@ -150,6 +150,36 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 	return STEP_MORE;
 }
 
+/* The program has gone: no byte need be kept back for it, so all that is left
+ * is read for good. Nobody writes any more, hence a short read is the end;
+ * unless a descriptor was attached, which cuts a read. */
+static enum step last_step(struct api *a, struct api_sock *c, mono_t now)
+{
+	struct iovec iov[API_IOV + 1];
+	struct msghdr m = {.msg_iov = iov};
+	uint32_t front = c->lag + c->skip;
+	int n = API_IOV;
+	size_t space = stack_sock_write_reserve(a->s, c->sk, API_BULK_MAX,
+						iov + 1, &n);
+	ssize_t got;
+
+	if (!space)
+		return STEP_FULL;
+	iov[0] = (struct iovec){a->scratch, front};
+	m.msg_iovlen = (size_t)n + 1;
+	got = recvmsg(c->fd, &m, MSG_DONTWAIT);
+	stack_sock_write_commit(a->s, c->sk,
+				got > (ssize_t)front ? (size_t)got - front : 0,
+				false, now);
+	if (got <= 0)
+		return failed(got);
+	c->skip = 0;
+	c->lag = front - MIN((uint32_t)got, front);
+	return (size_t)got < front + space && !(m.msg_flags & MSG_CTRUNC)
+		       ? STEP_END
+		       : STEP_MORE;
+}
+
 enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now)
 {
 	enum step st = STEP_MORE;
@@ -159,7 +189,9 @@ enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now)
 		return r == -EAGAIN ? PUMP_OK : PUMP_RESET;
 	c->flags &= (uint16_t)~API_F_FULL;
 	while (st == STEP_MORE) {
-		if ((c->flags & API_F_BULK) && !c->skip)
+		if (c->flags & API_F_HUP)
+			st = last_step(a, c, now);
+		else if ((c->flags & API_F_BULK) && !c->skip)
 			st = bulk_step(a, c, now);
 		else
 			st = peek_step(a, c, now);
