@@ -66,10 +66,31 @@ static enum step failed(ssize_t n)
 	return errno == EAGAIN || errno == EINTR ? STEP_DRY : STEP_RESET;
 }
 
+/*
+ * One read: `front` bytes that are no news, then into iov[1..n], the room
+ * that was reserved in the engine; what came there is committed, and the rest
+ * of the room given back. As recvmsg(2); *ret_flags may be NULL.
+ */
+static ssize_t read_behind(struct api *a, struct api_sock *c, uint32_t front,
+			   struct iovec *iov, int n, int flags, int *ret_flags,
+			   mono_t now)
+{
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n + 1};
+	ssize_t got;
+
+	iov[0] = (struct iovec){a->scratch, front};
+	got = recvmsg(c->fd, &m, flags | MSG_DONTWAIT);
+	stack_sock_write_commit(a->s, c->sk,
+				got > (ssize_t)front ? (size_t)got - front : 0,
+				false, now);
+	if (ret_flags)
+		*ret_flags = m.msg_flags;
+	return got;
+}
+
 static enum step peek_step(struct api *a, struct api_sock *c, mono_t now)
 {
 	struct iovec iov[API_IOV + 1];
-	struct msghdr m = {.msg_iov = iov};
 	uint32_t front = c->lag + c->skip;
 	int n = API_IOV;
 	size_t space = stack_sock_write_reserve(a->s, c->sk, API_PEEK_CAP,
@@ -78,13 +99,7 @@ static enum step peek_step(struct api *a, struct api_sock *c, mono_t now)
 
 	if (!space)
 		return STEP_FULL;
-	iov[0] = (struct iovec){a->scratch, front};
-	m.msg_iovlen = (size_t)n + 1;
-	got = recvmsg(c->fd, &m, MSG_PEEK | MSG_DONTWAIT);
-	/* with nothing too: it gives back what was reserved */
-	stack_sock_write_commit(a->s, c->sk,
-				got > (ssize_t)front ? (size_t)got - front : 0,
-				false, now);
+	got = read_behind(a, c, front, iov, n, MSG_PEEK, NULL, now);
 	if (got <= 0)
 		return failed(got);
 	if ((size_t)got < front)
@@ -113,7 +128,6 @@ static void iov_cut(struct iovec *iov, int *n, size_t len)
 static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 {
 	struct iovec iov[API_IOV + 1];
-	struct msghdr m = {.msg_iov = iov};
 	int queued = 0, n = API_IOV;
 	size_t fresh, space;
 	ssize_t got;
@@ -132,12 +146,7 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 	fresh = (size_t)queued - c->lag - 1;
 	space = MIN(space, fresh);
 	iov_cut(iov + 1, &n, space);
-	iov[0] = (struct iovec){a->scratch, c->lag};
-	m.msg_iovlen = (size_t)n + 1;
-	got = recvmsg(c->fd, &m, MSG_DONTWAIT);
-	stack_sock_write_commit(
-		a->s, c->sk, got > (ssize_t)c->lag ? (size_t)got - c->lag : 0,
-		false, now);
+	got = read_behind(a, c, c->lag, iov, n, 0, NULL, now);
 	if (got <= 0)
 		return failed(got);
 	if ((size_t)got < c->lag) {
@@ -156,28 +165,21 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 static enum step last_step(struct api *a, struct api_sock *c, mono_t now)
 {
 	struct iovec iov[API_IOV + 1];
-	struct msghdr m = {.msg_iov = iov};
 	uint32_t front = c->lag + c->skip;
-	int n = API_IOV;
+	int n = API_IOV, flags;
 	size_t space = stack_sock_write_reserve(a->s, c->sk, API_BULK_MAX,
 						iov + 1, &n);
 	ssize_t got;
 
 	if (!space)
 		return STEP_FULL;
-	iov[0] = (struct iovec){a->scratch, front};
-	m.msg_iovlen = (size_t)n + 1;
-	got = recvmsg(c->fd, &m, MSG_DONTWAIT);
-	stack_sock_write_commit(a->s, c->sk,
-				got > (ssize_t)front ? (size_t)got - front : 0,
-				false, now);
+	got = read_behind(a, c, front, iov, n, 0, &flags, now);
 	if (got <= 0)
 		return failed(got);
 	c->skip = 0;
 	c->lag = front - MIN((uint32_t)got, front);
-	return (size_t)got < front + space && !(m.msg_flags & MSG_CTRUNC)
-		       ? STEP_END
-		       : STEP_MORE;
+	return (size_t)got < front + space && !(flags & MSG_CTRUNC) ? STEP_END
+								    : STEP_MORE;
 }
 
 enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now)
