@@ -373,6 +373,13 @@ static void open_event(struct api *a, struct api_sock *c, uint32_t ev,
 			stream_close(a, c, now);
 		return;
 	}
+	if ((c->flags & (API_F_FIN | API_F_HUP)) ==
+	    (API_F_FIN | API_F_HUP)) {
+		/* nothing can come behind a FIN: there is no space to pull
+		 * into, which must not hide that the program has gone */
+		stream_close(a, c, now);
+		return;
+	}
 	if ((ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) &&
 	    (!(c->flags & API_F_FIN) || c->flags & API_F_HUP) &&
 	    pulled(a, c, pump_pull(a, c, now), now))
