@@ -152,6 +152,17 @@ static void give_back(unsigned id, int fd)
 		close(fd);
 }
 
+void ctl_forget(void)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		uint64_t v = atomic_exchange(&slots[i], 0);
+		int fd = (int)(v >> (PID_BITS + COOKIE_BITS)) - 1;
+
+		if (v && slot_value(fd) == v)
+			close(fd);
+	}
+}
+
 ssize_t ctl_send_fd(int to, const struct iovec *iov, int n, int fd, int flags)
 {
 	union {

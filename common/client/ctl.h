@@ -21,6 +21,9 @@ int ctl_door(unsigned id, const char *door, struct sockaddr_un *ret) MUST_USE;
  */
 int ctl_call(unsigned id, int fd, struct proto_req *rq, struct proto_rep *rep,
 	     void *data, size_t cap) MUST_USE;
+/* Closes the connections that are kept: the next request is made as whoever
+ * this process is then. */
+void ctl_forget(void);
 /* sendmsg() of `n` bytes with `fd` attached, as sys_sendmsg() returns. */
 ssize_t ctl_send_fd(int to, const struct iovec *iov, int n, int fd, int flags);
 

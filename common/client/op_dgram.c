@@ -67,6 +67,7 @@ int dgram_attach(int fd, uint64_t *t)
 	if (r < 0)
 		return errno == EACCES || errno == EAGAIN ? -errno : -ENETDOWN;
 	h.v6 = *t & TAG_V6 ? 1 : 0;
+	h.for_pid = op_other ? (uint32_t)op_other->pid : 0;
 	op_collect(fd, *t, &h.opts);
 	if (ctl_send_fd(fd, &io, 1, fd, MSG_NOSIGNAL) < 0)
 		return -ENETDOWN;

@@ -13,6 +13,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+const struct op_other *op_other;
+
 /* ---- addresses
  * --------------------------------------------------------------- */
 

@@ -110,7 +110,9 @@ struct proto_hello {
 	uint8_t v6, dgram;
 	uint8_t pad[2];
 	uint32_t total; /* bytes of record and padding, TCP only */
-	uint32_t pad2;
+	/* The program's process when a supervisor speaks for it, 0 = the peer
+	 * itself. stackd believes it of root, and of a user about himself. */
+	uint32_t for_pid;
 	struct proto_opts opts;
 	struct proto_addr to; /* TCP: connect there */
 };
@@ -167,6 +169,9 @@ enum proto_op {
 	PROTO_IFS,      /* reply data: struct proto_if... */
 	PROTO_ROUTESRC, /* addr = destination: reply local = source address
 			 * that would be used; for address ordering */
+	PROTO_HOSTS,    /* value = number of an entry of the HOST table, 0
+			 * first: reply data: text as in hosts(5), value =
+			 * where to go on, 0 = that was all */
 	PROTO__LAST
 };
 
@@ -221,7 +226,7 @@ struct proto_req {
 	int32_t name;
 	int64_t value;
 	uint32_t ifindex;
-	uint32_t pad;
+	uint32_t for_pid; /* as in struct proto_hello */
 	struct proto_opts opts;
 	struct proto_addr addr;
 	char text[PROTO_TEXT_MAX]; /* only text_len bytes are sent */

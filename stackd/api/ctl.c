@@ -284,6 +284,7 @@ static int sock_op(struct api *a, struct call *k)
 	case PROTO_CONFIG:
 	case PROTO_IFS:
 	case PROTO_ROUTESRC:
+	case PROTO_HOSTS:
 	case PROTO__LAST:
 		break;
 	}
@@ -296,6 +297,9 @@ static bool stack_op(struct api *a, struct call *k)
 	switch (k->rq->op) {
 	case PROTO_HOST:
 		ctlname_host(a, k->rq, k->rep, k->data, DATA_CAP);
+		return true;
+	case PROTO_HOSTS:
+		ctlname_hosts(a, k->rq, k->rep, k->data, DATA_CAP);
 		return true;
 	case PROTO_HOSTREV:
 		ctlname_hostrev(a, k->rq, k->rep, k->data, DATA_CAP);

@@ -261,6 +261,8 @@ int ctlopt_set_cc(struct api *a, struct api_sock *c, const char *name,
 /* Each writes its data behind *rep and sets data_len. */
 void ctlname_host(struct api *a, const struct proto_req *rq,
 		  struct proto_rep *rep, uint8_t *data, size_t cap);
+void ctlname_hosts(struct api *a, const struct proto_req *rq,
+		   struct proto_rep *rep, uint8_t *data, size_t cap);
 void ctlname_hostrev(struct api *a, const struct proto_req *rq,
 		     struct proto_rep *rep, uint8_t *data, size_t cap);
 void ctlname_config(struct api *a, struct proto_rep *rep, uint8_t *data,

@@ -290,12 +290,13 @@ class Net:
     v6 = (V6_HOST, V6_STACK)
 
     def __init__(self, build, kernel=False, families="46", deck_extra="",
-                 fd_limit=20000, mtu=1500):
+                 fd_limit=20000, mtu=1500, mode="auto"):
         self.build = build
         self.kernel = kernel
         self.families = families
         self.deck_extra = deck_extra
         self.mtu = mtu
+        self.mode = mode
         self.procs = []
         self.stackd = None
         self.run_dir = WORK + "/run"
@@ -449,9 +450,9 @@ class Net:
                           f"{r.returncode}: {r.stdout}")
         return r.stdout
 
-    def stackrun(self, argv):
-        return [self.tool("stackrun"), "-i", ID, "--run",
-                self.run_dir] + argv
+    def stackrun(self, argv, mode=None, stack=ID):
+        return [self.tool("stackrun"), "-i", stack, "--run", self.run_dir,
+                "--mode", mode or self.mode] + argv
 
     # processes
     def keep(self, proc):
@@ -592,6 +593,8 @@ def main(namespace):
     a.add_argument("--build", default=os.path.join(ROOT, "build", "dev"))
     a.add_argument("--kernel", action="store_true",
                    help="run on the kernel's stack: proves the test")
+    a.add_argument("--mode", default="auto",
+                   help="of stackrun: preload, seccomp or both (auto)")
     a.add_argument("--seconds", type=int, default=0)
     a.add_argument("case", nargs="+", choices=sorted(cases) + ["all"])
     args = a.parse_args()
@@ -615,7 +618,7 @@ def run_case(name, fn, args):
         return 0
     try:
         with Net(args.build, kernel=args.kernel,
-                 **getattr(fn, "net_args", {})) as net:
+                 **{"mode": args.mode, **getattr(fn, "net_args", {})}) as net:
             fn(net)
     except (Failure, Timeout, OSError, subprocess.SubprocessError) as e:
         print(f"FAIL {name}: {type(e).__name__}: {e}", flush=True)
