@@ -12,13 +12,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,12 +190,26 @@ static bool enter_as_user(int spaces)
 	return true;
 }
 
+/* The namespace's own loopback, which nobody can use: Java looks whether it
+ * has an IPv6 address before it believes in IPv6. */
+static void loopback_up(void)
+{
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return;
+	(void)!ioctl(fd, SIOCSIFFLAGS, &ifr);
+	close(fd);
+}
+
 bool stackrun_leave_network(unsigned id, bool names)
 {
 	int spaces = CLONE_NEWNET | (names ? CLONE_NEWNS : 0);
 
 	if (unshare(spaces) < 0 && !enter_as_user(spaces))
 		return false;
+	loopback_up();
 	/* what the host mounts later shall be seen, and nothing go back */
 	if (names && mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) == 0)
 		show_names(id);

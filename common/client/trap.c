@@ -358,6 +358,7 @@ static void own_ways(struct trap *t)
 				      SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2};
 	struct rlimit rl = {0, 0};
 
+	(void)!prctl(PR_SET_NAME, "stackrun-trap", 0L, 0L, 0L);
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {

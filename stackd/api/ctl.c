@@ -56,7 +56,8 @@ static struct api_sock *find_accepted(struct api *a, int fd, uint64_t cookie)
 /* A TCP socket that has not been connected: the first word about it. */
 static int adopt(struct api *a, struct call *k, uint64_t cookie)
 {
-	struct sock_owner owner = policy_owner(k->ctl);
+	struct api_sock speaker = *k->ctl;
+	struct sock_owner owner;
 	struct sockaddr_un u;
 	socklen_t l = sizeof(u);
 	int listening = 0, r;
@@ -69,6 +70,8 @@ static int adopt(struct api *a, struct call *k, uint64_t cookie)
 	if (getsockopt(k->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &l) < 0 ||
 	    listening)
 		return -EINVAL;
+	policy_speaks_for(&speaker, k->rq->for_pid);
+	owner = policy_owner(&speaker);
 	r = listen_adopt(a, k->fd, &owner, cookie, k->rq->v6, &k->rq->opts,
 			 &k->c, k->now);
 	return r;

@@ -37,6 +37,7 @@ static int begin(struct api *a, struct api_sock *c, const struct proto_hello *h,
 	if (slots_find(a, cookie))
 		return -EISCONN;
 	slots_set_cookie(a, c, cookie);
+	policy_speaks_for(c, h->for_pid);
 	owner = policy_owner(c);
 	c->v6 = h->v6 != 0;
 	c->flags |= API_F_HEADERS;

@@ -178,6 +178,9 @@ void api_watch_out(struct api *a, struct api_sock *c);
 int policy_admit(struct api *a, struct api_sock *c, int fd) MUST_USE;
 void policy_leave(struct api *a, struct api_sock *c);
 int policy_may_bind(const struct api *a, uid_t uid, uint16_t port) MUST_USE;
+/* Whose process it is: the peer's own word about `pid` (0 none) is taken when
+ * the peer is root, or when the process is the same user's. */
+void policy_speaks_for(struct api_sock *c, uint32_t pid);
 struct sock_owner policy_owner(const struct api_sock *c);
 
 /* ---- passed.c: records with a descriptor attached */

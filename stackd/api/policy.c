@@ -5,8 +5,10 @@
 #include "api/impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 static bool in_groups(const struct stackd_deck *d, const gid_t *g, size_t n)
 {
@@ -103,6 +105,21 @@ int policy_may_bind(const struct api *a, uid_t uid, uint16_t port)
 			return 0;
 	}
 	return -EACCES;
+}
+
+/* The supervisor of stackrun acts as the program's user, but is another
+ * process. */
+void policy_speaks_for(struct api_sock *c, uint32_t pid)
+{
+	char path[32];
+	struct stat st;
+
+	if (!pid || pid > INT32_MAX || (pid_t)pid == c->pid)
+		return;
+	snprintf(path, sizeof(path), "/proc/%u", pid);
+	if (c->uid != 0 && (stat(path, &st) < 0 || st.st_uid != c->uid))
+		return;
+	c->pid = (pid_t)pid;
 }
 
 struct sock_owner policy_owner(const struct api_sock *c)
