@@ -55,6 +55,20 @@ int ctl_door(unsigned id, const char *door, struct sockaddr_un *ret)
 	return n < 0 || (size_t)n >= sizeof(ret->sun_path) ? -ENAMETOOLONG : 0;
 }
 
+unsigned ctl_couple(unsigned id)
+{
+	struct sockaddr_un u;
+	char to[8];
+	ssize_t n;
+
+	if (ctl_door(id, "couple", &u) < 0)
+		return id;
+	n = readlink(u.sun_path, to, sizeof(to));
+	if (n != 2 || to[0] < '0' || to[0] > '9' || to[1] < '0' || to[1] > '9')
+		return id;
+	return (unsigned)(to[0] - '0') * 10 + (unsigned)(to[1] - '0');
+}
+
 static uint64_t cookie_bits(int fd)
 {
 	uint64_t c = 0;

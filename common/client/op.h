@@ -109,5 +109,7 @@ void op_put_addr(const struct ip_port *p, bool v6, struct sockaddr *sa,
 int op_dest(uint64_t t, const struct sockaddr *sa, socklen_t len,
 	    struct ip_port *ret);
 bool op_nonblocking(int fd);
+/* Chooses the stack of a couple for a socket that no stack knows yet. */
+void op_route(int fd, uint64_t *t, const struct ip_port *to);
 
 #endif

@@ -173,11 +173,11 @@ static int reach(int fd, uint64_t t)
 static void make_hello(int fd, uint64_t t, const struct ip_port *to,
 		       uint32_t total, struct proto_hello *h)
 {
-	*h = (struct proto_hello){
-		.magic = PROTO_MAGIC,
-		.v6 = t & TAG_V6 ? 1 : 0,
-		.total = total,
-		.for_pid = op_other ? (uint32_t)op_other->pid : 0};
+	*h = (struct proto_hello){.magic = PROTO_MAGIC,
+				  .v6 = t & TAG_V6 ? 1 : 0,
+				  .total = total,
+				  .for_pid = op_other ? (uint32_t)op_other->pid
+						      : 0};
 	op_collect(fd, t, &h->opts);
 	proto_addr_put(to, &h->to);
 }
@@ -354,6 +354,9 @@ int op_connect(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len)
 	r = op_dest(t, sa, len, &to);
 	if (r < 0)
 		return r;
+	if (tag_state(t) == TAG_BOUND && !(t & TAG_DGRAM))
+		t &= ~TAG_KNOWN; /* by the stack that it goes to now */
+	op_route(fd, &t, &to);
 	return t & TAG_DGRAM ? dgram_do_connect(fd, t, &to)
 			     : connect_tcp(fd, t, &to);
 }

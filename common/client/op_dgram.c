@@ -517,8 +517,8 @@ static ssize_t recv_headed(int fd, uint64_t t, struct msghdr *m, int flags)
 	vec_free(&x);
 	if (n < 0)
 		return -errno;
-	if (n < (ssize_t)sizeof(h))
-		return 0; /* shut down, or the stack has gone */
+	if (n < (ssize_t)sizeof(h)) /* shut down, or the stack has gone */
+		return tag_get(fd, &t) && t & TAG_SHUT ? 0 : -ENETDOWN;
 	r = proto_addr_get(&h.remote, &from);
 	if (r == 0)
 		name_out(t, &from, m);

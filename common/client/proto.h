@@ -57,6 +57,7 @@
 #define TAG_RECVHOPS (1ULL << 9)
 #define TAG_RECVTCLASS (1ULL << 8)
 #define TAG_RECVERR (1ULL << 7)
+#define TAG_SHUT (1ULL << 6)       /* UDP: the program shut it down */
 #define TAG_OPTS (1ULL << 5)       /* some stored option was set */
 #define TAG_ALL_ERRORS (1ULL << 4) /* IPV6_RECVERR */
 
@@ -172,6 +173,18 @@ enum proto_op {
 	PROTO_HOSTS,    /* value = number of an entry of the HOST table, 0
 			 * first: reply data: text as in hosts(5), value =
 			 * where to go on, 0 = that was all */
+	/* Between the two stacks of a couple; peers of stackd's own user only.
+	 */
+	PROTO_COUPLE, /* text = ID of the asking stack: reply: value = a number
+		       * of this life of the stack */
+	PROTO_TWIN,   /* descriptor: O_PATH of a program's listener; addr =
+		       * listen there, value = backlog, text = struct
+		       * proto_twin */
+	PROTO_UNTWIN, /* text = struct proto_twin */
+	PROTO_TWINS,  /* value = number of a record, 0 first; text = ID of the
+		       * asking stack: reply: local, value = backlog, value2 =
+		       * where to go on (0: that was all), data = struct
+		       * proto_twin, with the descriptor; data_len 0: none */
 	PROTO__LAST
 };
 
@@ -260,6 +273,16 @@ struct proto_if { /* one address of one interface */
 	char name[32];
 	struct proto_addr addr;
 };
+
+/* A listener that both stacks of a couple serve. */
+struct proto_twin {
+	uint64_t cookie; /* of the program's socket */
+	uint32_t pid, uid, gid;
+	char id[4]; /* of the stack it was made at */
+	struct proto_opts opts;
+};
+
+static_assert(sizeof(struct proto_twin) == 48, "layout");
 
 /* ---- conversions
  * -------------------------------------------------------------- */

@@ -35,16 +35,14 @@ static const char usage_text[] =
 	"usage: stackrun [-hn] [-i ID] [--deck FILE] [--mode MODE] [--run DIR]\n"
 	"                PROGRAM [ARGUMENT...]\n"
 	"  -i, --id ID    stack, two digits; otherwise --deck, $COUPLET_ID,\n"
-	"                 $SYSPARM, " DEFAULT_DECK
-	",\n"
+	"                 $SYSPARM, " DEFAULT_DECK ",\n"
 	"                 or the only stack that is running\n"
 	"  --deck FILE    the stack that OPTION SYSPARM='nn' or ID nn of a deck\n"
 	"                 names\n"
 	"  --mode MODE    auto (default): preload library, and seccomp behind\n"
 	"                 it; preload or seccomp: this one alone\n"
 	"  --run DIR      directory of the stacks, default $COUPLET_RUN or\n"
-	"                 " PROTO_RUN_DIR
-	"\n"
+	"                 " PROTO_RUN_DIR "\n"
 	"  -n, --host-network\n"
 	"                 stay in the host's network namespace\n"
 	"  -h, --help     this text\n";
@@ -70,8 +68,7 @@ static enum stackrun_mode mode_of(const char *word)
 		if (!strcmp(word, words[i]))
 			return (enum stackrun_mode)i;
 	}
-	stackrun_die(2, "--mode is auto, preload or seccomp, not \"%s\"",
-		     word);
+	stackrun_die(2, "--mode is auto, preload or seccomp, not \"%s\"", word);
 }
 
 /* `arg` is option `name` (or `brief`) with a value, which it returns. */
@@ -154,9 +151,9 @@ static int only_one(const char *run)
 			continue;
 		if (found >= 0)
 			stackrun_die(STACKRUN_CANNOT,
-			    "several stacks are running in %s: "
-			    "say which one with -i",
-			    run);
+				     "several stacks are running in %s: "
+				     "say which one with -i",
+				     run);
 		found = id;
 	}
 	if (d)
@@ -206,8 +203,9 @@ static const char *named(const struct options *o, char *id, size_t len)
 		return o->id;
 	if (o->deck) {
 		if (!deck_id(o->deck, id, len))
-			stackrun_die(2, "%s names no stack: expected OPTION "
-					"SYSPARM='nn' or ID nn",
+			stackrun_die(2,
+				     "%s names no stack: expected OPTION "
+				     "SYSPARM='nn' or ID nn",
 				     o->deck);
 		return id;
 	}
@@ -233,8 +231,8 @@ static unsigned choose(const struct options *o)
 	setenv("COUPLET_RUN", run, 1);
 	n = id ? id_parse(id) : only_one(run);
 	if (n < 0)
-		stackrun_die(2,
-			     "the ID of a stack is two digits, not \"%s\"", id);
+		stackrun_die(2, "the ID of a stack is two digits, not \"%s\"",
+			     id);
 	r = running(n);
 	if (r == -EACCES)
 		stackrun_die(STACKRUN_CANNOT, "you may not use stack %02d", n);
@@ -282,8 +280,8 @@ static void supervise(const struct options *o, unsigned id, bool isolated,
 	if (r == 0)
 		return;
 	if (o->mode == STACKRUN_SECCOMP)
-		stackrun_die(STACKRUN_CANNOT,
-			     "no supervisor (%s): %s", strerror(-r),
+		stackrun_die(STACKRUN_CANNOT, "no supervisor (%s): %s",
+			     strerror(-r),
 			     r == -EBUSY ? "this process has one already"
 					 : "--mode=preload does without");
 	/* inside another stackrun, or a user who may not trace */
@@ -328,11 +326,12 @@ int main(int argc, char **argv)
 	stackrun_find(o.argv[0], path);
 	kind = stackrun_kind(path, decider);
 	if (kind == STACKRUN_OTHER_ABI)
-		stackrun_die(STACKRUN_CANNOT,
-			     "%s is a 32-bit program; the preload library is "
-			     "not, and the supervisor knows the calls of 64-bit "
-			     "programs only",
-			     decider);
+		stackrun_die(
+			STACKRUN_CANNOT,
+			"%s is a 32-bit program; the preload library is "
+			"not, and the supervisor knows the calls of 64-bit "
+			"programs only",
+			decider);
 	if (o.mode == STACKRUN_PRELOAD)
 		check_preload(kind, decider);
 	if (o.mode != STACKRUN_SECCOMP)

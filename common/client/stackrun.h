@@ -17,8 +17,7 @@
 #define STACKRUN_NOT_FOUND 127
 
 /* Prints "stackrun: ..." and ends the process with `status`. */
-_Noreturn void stackrun_die(int status, const char *fmt, ...)
-	PRINTF_LIKE(2, 3);
+_Noreturn void stackrun_die(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 enum stackrun_mode {
 	STACKRUN_AUTO,    /* both, where both are possible */

@@ -42,21 +42,25 @@ static int write_file(const char *path, const char *text)
 /* ---- the stack's view of names
  * -------------------------------------------------------- */
 
-static void write_servers(FILE *f, const struct proto_config *cf)
+static void write_servers(FILE *f, unsigned id)
 {
-	fputs("# the name servers of the stack\n", f);
-	for (uint32_t i = 0; i < MIN(cf->n_dns, (uint32_t)RESOLV_SERVERS);
-	     i++) {
+	struct proto_req rq = {.op = PROTO_CONFIG, .flags = PROTO_F_NOSOCK};
+	struct proto_config cf;
+	struct proto_rep rep;
+
+	if (ctl_call(id, -1, &rq, &rep, &cf, sizeof(cf)) < 0)
+		return;
+	for (uint32_t i = 0; i < MIN(cf.n_dns, (uint32_t)RESOLV_SERVERS); i++) {
 		char text[ADDR_TEXT_MAX];
 		struct ip_port p;
 
-		if (proto_addr_get(&cf->dns[i], &p) < 0)
+		if (proto_addr_get(&cf.dns[i], &p) < 0)
 			continue;
 		ip_format(&p.addr, text);
 		fprintf(f, "nameserver %s\n", text);
 	}
-	if (cf->search[0])
-		fprintf(f, "search %s\n", cf->search);
+	if (cf.search[0])
+		fprintf(f, "search %s\n", cf.search);
 }
 
 /* The HOST table, which comes in pieces. */
@@ -65,7 +69,6 @@ static void write_hosts(FILE *f, unsigned id)
 	static char text[PROTO_REP_MAX];
 	int64_t next = 0;
 
-	fputs("# the HOST table of the stack\n", f);
 	for (int i = 0; i < HOSTS_STEPS; i++) {
 		struct proto_req rq = {.op = PROTO_HOSTS,
 				       .flags = PROTO_F_NOSOCK,
@@ -79,7 +82,6 @@ static void write_hosts(FILE *f, unsigned id)
 		if (next <= 0)
 			break;
 	}
-	fputs("127.0.0.1 localhost\n::1 localhost\n", f);
 }
 
 /* The host's own, with other sources of host names. */
@@ -132,23 +134,28 @@ static int memory_fs(void)
 
 static void show_names(unsigned id)
 {
-	struct proto_req rq = {.op = PROTO_CONFIG, .flags = PROTO_F_NOSOCK};
-	struct proto_config cf;
-	struct proto_rep rep;
+	unsigned other = ctl_couple(id);
 	mode_t mask = umask(022);
 	int dir = memory_fs();
 	FILE *f;
 
-	if (dir >= 0 && ctl_call(id, -1, &rq, &rep, &cf, sizeof(cf)) == 0) {
+	if (dir >= 0) {
 		f = create(dir, "resolv.conf");
 		if (f) {
-			write_servers(f, &cf);
+			fputs("# the name servers of the stack\n", f);
+			write_servers(f, id);
+			if (other != id)
+				write_servers(f, other);
 			fclose(f);
 			put_over(dir, "resolv.conf", "/etc/resolv.conf");
 		}
 		f = create(dir, "hosts");
 		if (f) {
+			fputs("# the HOST table of the stack\n", f);
 			write_hosts(f, id);
+			if (other != id)
+				write_hosts(f, other);
+			fputs("127.0.0.1 localhost\n::1 localhost\n", f);
 			fclose(f);
 			put_over(dir, "hosts", "/etc/hosts");
 		}

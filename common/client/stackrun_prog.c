@@ -27,8 +27,9 @@ void stackrun_find(const char *name, char *path)
 	if (strchr(name, '/')) {
 		snprintf(path, PATH_MAX, "%s", name);
 		if (access(path, X_OK) < 0)
-			stackrun_die(errno == ENOENT ? STACKRUN_NOT_FOUND : STACKRUN_CANNOT,
-			    "%s: %s", name, strerror(errno));
+			stackrun_die(errno == ENOENT ? STACKRUN_NOT_FOUND
+						     : STACKRUN_CANNOT,
+				     "%s: %s", name, strerror(errno));
 		return;
 	}
 	for (p = p ? p : "/usr/bin:/bin"; *p;) {
@@ -162,4 +163,3 @@ void stackrun_set_preload(void)
 		 old ? old : "");
 	setenv("LD_PRELOAD", all, 1);
 }
-

@@ -32,8 +32,8 @@
 #define NS_PER_MS 1000000LL
 #define SIGNAL_LOOKS 16 /* waiting calls looked at per TRAP_SIGNAL_MS */
 #define EVENTS_MAX 16
-#define LISTENER UINT64_MAX /* epoll's word for new calls */
-#define WAIT_FD 512	    /* first number of waiting sockets */
+#define LISTENER UINT64_MAX                /* epoll's word for new calls */
+#define WAIT_FD 512                        /* first number of waiting sockets */
 #ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP /* Linux 6.6 */
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1UL
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -60,7 +60,7 @@ struct trap {
 	struct seccomp_notif_resp *rs;
 	size_t rq_len, rs_len;
 	struct wait waits[TRAP_WAITS_MAX];
-	size_t n_slots; /* of waits, by the number of descriptors */
+	size_t n_slots;            /* of waits, by the number of descriptors */
 	size_t n_waits, look, top; /* used slots are below `top` */
 	uint8_t buffer[TRAP_DATA_MAX];
 };
@@ -194,9 +194,8 @@ static void serve(struct trap *t, const struct seccomp_notif *n,
 		  struct wait *at)
 {
 	struct trap_call c = {.t = t, .n = n, .pidfd = -1, .fd = -1};
-	struct op_other other = {.pid = (pid_t)n->pid,
-				 .replaced = trap_replace,
-				 .arg = &c};
+	struct op_other other = {
+		.pid = (pid_t)n->pid, .replaced = trap_replace, .arg = &c};
 	trap_fn *fn = trap_find(n->data.nr);
 	bool waits = false;
 	long r;
@@ -367,8 +366,7 @@ static void own_ways(struct trap *t)
 	}
 	(void)!getrlimit(RLIMIT_NOFILE, &rl);
 	if (rl.rlim_cur > WAIT_FD)
-		t->n_slots = MIN(rl.rlim_cur - WAIT_FD,
-				 (rlim_t)TRAP_WAITS_MAX);
+		t->n_slots = MIN(rl.rlim_cur - WAIT_FD, (rlim_t)TRAP_WAITS_MAX);
 }
 
 int trap_serve(const struct trap_config *cf)

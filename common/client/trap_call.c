@@ -56,8 +56,7 @@ static int put_address(const struct trap_call *c, int arg,
 		r = -EINVAL;
 	if (r == 0)
 		r = trap_put(c, c->n->data.args[arg], ss, MIN(cap, len));
-	return r ? r
-		 : trap_put(c, c->n->data.args[arg + 1], &len, sizeof(len));
+	return r ? r : trap_put(c, c->n->data.args[arg + 1], &len, sizeof(len));
 }
 
 /* ---- socket
@@ -139,9 +138,8 @@ static int accept_now(struct trap_call *c, struct sockaddr_storage *ss,
 
 	if (fl & O_NONBLOCK || poll(&p, 1, 0) == 0)
 		return fl & O_NONBLOCK
-			       ? op_accept(c->fd, c->tag,
-					   (struct sockaddr *)ss, len,
-					   SOCK_CLOEXEC)
+			       ? op_accept(c->fd, c->tag, (struct sockaddr *)ss,
+					   len, SOCK_CLOEXEC)
 			       : -EAGAIN;
 	(void)!fcntl(c->fd, F_SETFL, fl | O_NONBLOCK);
 	r = op_accept(c->fd, c->tag, (struct sockaddr *)ss, len, SOCK_CLOEXEC);
@@ -249,8 +247,8 @@ static long call_getsockopt(struct trap_call *c)
 		return -EINVAL;
 	len = MIN(len, (socklen_t)sizeof(val));
 	memset(val, 0, sizeof(val));
-	r = op_getsockopt(c->fd, c->tag, trap_arg_int(c, 1),
-			  trap_arg_int(c, 2), val, &len);
+	r = op_getsockopt(c->fd, c->tag, trap_arg_int(c, 1), trap_arg_int(c, 2),
+			  val, &len);
 	if (r == 0)
 		r = trap_put(c, c->n->data.args[3], val, len);
 	return r ? r : trap_put(c, c->n->data.args[4], &len, sizeof(len));

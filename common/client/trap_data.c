@@ -152,8 +152,8 @@ static long get_msg(struct trap_call *c, uint64_t at, bool sending,
 
 	if (r)
 		return r;
-	r = trap_get_iov(c, (uint64_t)(uintptr_t)p->m.msg_iov,
-			 p->m.msg_iovlen, p->iov);
+	r = trap_get_iov(c, (uint64_t)(uintptr_t)p->m.msg_iov, p->m.msg_iovlen,
+			 p->iov);
 	if (r || !sending)
 		return r;
 	if (p->m.msg_name) {
@@ -234,8 +234,7 @@ static long recv_parts(struct trap_call *c, struct parts *p, int flags)
 	io.iov_len = MIN(want, (size_t)TRAP_DATA_MAX);
 	if (p->m.msg_control && p->m.msg_controllen) {
 		m.msg_control = p->control;
-		m.msg_controllen =
-			MIN(p->m.msg_controllen, sizeof(p->control));
+		m.msg_controllen = MIN(p->m.msg_controllen, sizeof(p->control));
 	}
 	r = op_recv(c->fd, c->tag, &m, flags | MSG_DONTWAIT);
 	if (r == -EAGAIN && waits(c, flags) && !(flags & MSG_ERRQUEUE))
@@ -358,8 +357,7 @@ long trap_recvmmsg(struct trap_call *c)
 		unsigned len;
 
 		r = recv_at(c, at,
-			    (flags & ~MSG_WAITFORONE) |
-				    (i ? MSG_DONTWAIT : 0));
+			    (flags & ~MSG_WAITFORONE) | (i ? MSG_DONTWAIT : 0));
 		if (r < 0)
 			break;
 		len = (unsigned)r;

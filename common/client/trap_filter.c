@@ -76,8 +76,8 @@ static int add_control(scmp_filter_ctx c)
  * else to AF_UNIX, or on a descriptor that may be a UDP socket's. */
 static int add_data(scmp_filter_ctx c)
 {
-	static const int plain[] = {SCMP_SYS(read), SCMP_SYS(readv),
-				    SCMP_SYS(write), SCMP_SYS(writev),
+	static const int plain[] = {SCMP_SYS(read),   SCMP_SYS(readv),
+				    SCMP_SYS(write),  SCMP_SYS(writev),
 				    SCMP_SYS(sendto), SCMP_SYS(recvfrom)};
 	static const int msgs[] = {SCMP_SYS(sendmsg), SCMP_SYS(recvmsg)};
 	const struct scmp_arg_cmp address = {4, SCMP_CMP_NE, 0, 0};

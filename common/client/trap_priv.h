@@ -34,8 +34,8 @@ struct trap;
 struct trap_call {
 	struct trap *t;
 	const struct seccomp_notif *n;
-	int pidfd;    /* the program, -1 not yet */
-	int fd;       /* its descriptor as ours, -1 none; closed after the call */
+	int pidfd; /* the program, -1 not yet */
+	int fd;    /* its descriptor as ours, -1 none; closed after the call */
 	uint64_t tag; /* of fd */
 };
 

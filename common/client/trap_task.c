@@ -100,8 +100,7 @@ static int add_fd(const struct trap_call *c, int fd, unsigned flags, int at,
 					.flags = flags,
 					.srcfd = (uint32_t)fd,
 					.newfd = (uint32_t)MAX(at, 0),
-					.newfd_flags = cloexec ? O_CLOEXEC
-							       : 0};
+					.newfd_flags = cloexec ? O_CLOEXEC : 0};
 
 	return ioctl(trap_listener(c->t), SECCOMP_IOCTL_NOTIF_ADDFD, &a) < 0
 		       ? -errno
@@ -112,8 +111,8 @@ static int add_fd(const struct trap_call *c, int fd, unsigned flags, int at,
 static int free_number(struct trap_call *c)
 {
 	for (int i = TRAP_WINDOW_SIZE - 1; i >= 0; i--) {
-		long fd = syscall(SYS_pidfd_getfd, c->pidfd, TRAP_WINDOW + i,
-				  0);
+		long fd =
+			syscall(SYS_pidfd_getfd, c->pidfd, TRAP_WINDOW + i, 0);
 
 		if (fd < 0)
 			return errno == EBADF ? TRAP_WINDOW + i : -1;
@@ -144,16 +143,15 @@ int trap_give(struct trap_call *c, int fd, bool cloexec, bool window)
 
 /* epoll knows a descriptor by its number, which must be the program's: a
  * child of ours puts both sets and socket under their numbers there. */
-static void register_child(const struct trap_call *c,
-			   const struct op_epoll *e, int fd)
+static void register_child(const struct trap_call *c, const struct op_epoll *e,
+			   int fd)
 {
 	struct epoll_event ev;
 	int number = trap_arg_int(c, 0), set;
 
 	for (size_t i = 0; op_epoll_get(e, i, &set, &ev); i++) {
 		long mine = syscall(SYS_pidfd_getfd, c->pidfd, set, 0);
-		int up = mine < 0 ? -1
-				  : fcntl((int)mine, F_DUPFD, number + 1);
+		int up = mine < 0 ? -1 : fcntl((int)mine, F_DUPFD, number + 1);
 
 		if (up < 0 || dup2(fd, number) < 0)
 			continue;

@@ -25,6 +25,9 @@ struct api_ops { /* what the room needs from the loop */
 	int (*watch_out)(void *arg, int fd, void *ref);
 	/* Call api_on_timer() at `at` (one timer; MONO_NEVER = off). */
 	void (*timer)(void *arg, mono_t at);
+	/* The other stack of the couple was found, or lost; or NULL. */
+	void (*couple)(void *couple_arg, bool up);
+	void *couple_arg;
 	void *arg;
 };
 
@@ -51,6 +54,10 @@ struct api_counters {
 	uint64_t accepted, refused, bad_records, control_calls, dgram_dropped;
 	uint32_t open;
 };
+/* Does the stack that COUPLE names answer? False also without COUPLE. */
+bool api_couple_up(const struct api *a);
+/* The ID of a stack whose COUPLE names this one, "" when there is none. */
+const char *api_coupled_by(const struct api *a);
 void api_counters(const struct api *a, struct api_counters *ret);
 size_t api_memory(const struct api *a);
 

@@ -16,7 +16,8 @@ struct call {
 	struct proto_rep *rep;
 	uint8_t *data; /* behind *rep, PROTO_REP_MAX in all */
 	struct api_sock *ctl, *c;
-	int fd; /* the socket, -1 none */
+	int fd;       /* the socket, -1 none */
+	int reply_fd; /* goes with the answer, borrowed, -1 none */
 	mono_t now;
 };
 
@@ -107,6 +108,7 @@ static int find_sock(struct api *a, struct call *k)
 static int op_bind(struct api *a, struct call *k)
 {
 	struct ip_port at;
+	bool both;
 	int r;
 
 	if (proto_addr_get(&k->rq->addr, &at) < 0 || at.addr.family == IP_NONE)
@@ -114,18 +116,25 @@ static int op_bind(struct api *a, struct call *k)
 	r = policy_may_bind(a, k->ctl->uid, at.port);
 	if (r < 0)
 		return r;
+	both = k->c->kind == API_DGRAM && ip_is_any(&at.addr) &&
+	       couple_is_dual(a, k->c);
 	/* whoever had the port may just have closed it */
 	listen_inotify(a, k->now);
 	if (!k->c->sk)
 		return -ENOTCONN;
-	r = stack_sock_bind(a->s, k->c->sk, &at);
-	if (r == 0) {
-		struct ip_port got;
-
-		sock_local(k->c->sk, &got);
-		proto_addr_put(&got, &k->rep->local);
+	if (both && at.port)
+		r = couple_dgram_bind(a, k->c, at.port);
+	if (r == 0)
+		r = stack_sock_bind(a->s, k->c->sk, &at);
+	if (r < 0) {
+		couple_dgram_drop(a, k->c);
+		return r;
 	}
-	return r;
+	sock_local(k->c->sk, &at);
+	if (both && !k->c->twin)
+		(void)!couple_dgram_bind(a, k->c, at.port);
+	proto_addr_put(&at, &k->rep->local);
+	return 0;
 }
 
 static int op_getname(struct call *k)
@@ -288,6 +297,10 @@ static int sock_op(struct api *a, struct call *k)
 	case PROTO_IFS:
 	case PROTO_ROUTESRC:
 	case PROTO_HOSTS:
+	case PROTO_COUPLE:
+	case PROTO_TWIN:
+	case PROTO_UNTWIN:
+	case PROTO_TWINS:
 	case PROTO__LAST:
 		break;
 	}
@@ -325,7 +338,8 @@ static int answer(struct api *a, struct call *k)
 {
 	int r;
 
-	if (stack_op(a, k))
+	if (stack_op(a, k) || couple_request(a, k->ctl, k->rq, k->fd, k->rep,
+					     k->data, &k->reply_fd, k->now))
 		return k->rep->error;
 	r = find_sock(a, k);
 	if (r < 0)
@@ -364,9 +378,9 @@ static bool serve(struct api *a, struct api_sock *c, struct proto_req *rq,
 			 .data = data,
 			 .ctl = c,
 			 .fd = fd,
+			 .reply_fd = -1,
 			 .now = now};
 	struct iovec iov[2] = {{&rep, sizeof(rep)}, {data, 0}};
-	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
 
 	rq->text[rq->text_len] = '\0';
 	a->counters.control_calls++;
@@ -374,7 +388,7 @@ static bool serve(struct api *a, struct api_sock *c, struct proto_req *rq,
 	if (rq->flags & PROTO_F_ONEWAY)
 		return true;
 	iov[1].iov_len = rep.data_len;
-	if (sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+	if (passed_send(c->fd, iov, 2, k.reply_fd) >= 0)
 		return true;
 	/* it does not read its answers */
 	ctl_end(a, c);

@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+bool policy_is_stack(uid_t uid)
+{
+	return uid == 0 || uid == geteuid();
+}
 
 static bool in_groups(const struct stackd_deck *d, const gid_t *g, size_t n)
 {
@@ -26,7 +32,7 @@ static bool allowed(const struct stackd_deck *d, const struct ucred *uc, int fd)
 	gid_t more[256];
 	socklen_t l = sizeof(more);
 
-	if (uc->uid == 0 || (!d->n_allow_uid && !d->n_allow_gid))
+	if (policy_is_stack(uc->uid) || (!d->n_allow_uid && !d->n_allow_gid))
 		return true;
 	for (uint32_t i = 0; i < d->n_allow_uid; i++) {
 		if (d->allow_uid[i] == uc->uid)
@@ -97,7 +103,7 @@ int policy_may_bind(const struct api *a, uid_t uid, uint16_t port)
 {
 	const struct stackd_deck *d = a->deck;
 
-	if (port == 0 || port >= d->priv_port_max || uid == 0)
+	if (port == 0 || port >= d->priv_port_max || policy_is_stack(uid))
 		return 0;
 	/* a user whom the deck names may have what root may */
 	for (uint32_t i = 0; i < d->n_allow_uid; i++) {
@@ -117,7 +123,8 @@ void policy_speaks_for(struct api_sock *c, uint32_t pid)
 	if (!pid || pid > INT32_MAX || (pid_t)pid == c->pid)
 		return;
 	snprintf(path, sizeof(path), "/proc/%u", pid);
-	if (c->uid != 0 && (stat(path, &st) < 0 || st.st_uid != c->uid))
+	if (!policy_is_stack(c->uid) &&
+	    (stat(path, &st) < 0 || st.st_uid != c->uid))
 		return;
 	c->pid = (pid_t)pid;
 }

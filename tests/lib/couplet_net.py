@@ -290,13 +290,14 @@ class Net:
     v6 = (V6_HOST, V6_STACK)
 
     def __init__(self, build, kernel=False, families="46", deck_extra="",
-                 fd_limit=20000, mtu=1500, mode="auto"):
+                 fd_limit=20000, mtu=1500, mode="auto", couple=""):
         self.build = build
         self.kernel = kernel
         self.families = families
         self.deck_extra = deck_extra
         self.mtu = mtu
         self.mode = mode
+        self.couple = couple
         self.procs = []
         self.stackd = None
         self.run_dir = WORK + "/run"
@@ -360,6 +361,8 @@ class Net:
     def deck(self):
         """v4 on a layer 3 port (TUN), v6 on a layer 2 port (TAP)."""
         d = [f"ID {ID}"]
+        if self.couple:
+            d.append(f"COUPLE {self.couple}")
         if "4" in self.families:
             d += ["DEVICE OSA4 OSAX D10 PORTA D12",
                   f"ADAPTER OSA4 IFNAME cpl4 HOSTADDR {V4_HOST}/24",
@@ -534,7 +537,9 @@ class Net:
         left = [n for n in names if n.startswith("cpl")]
         if not self.kernel and os.path.isdir(self.run_dir):
             for top, _, files in os.walk(self.run_dir):
-                left += [os.path.join(top, f) for f in files]
+                # the link of a couple stays for the other stack
+                left += [os.path.join(top, f) for f in files
+                         if f != "couple"]
         return left
 
     def finish(self, failed):
