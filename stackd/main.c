@@ -130,6 +130,19 @@ static void tell_couple(void *arg, bool up)
 		log_msg(MSG_CPLT060W, other, other, id);
 }
 
+static void tell_refused(void *arg, const struct api_refusal *r)
+{
+	const char *program = r->program[0] ? r->program : "unknown";
+
+	(void)arg;
+	if (r->port)
+		log_msg(MSG_CPLT341W, (unsigned)r->uid, (unsigned)r->pid,
+			program, r->port, r->rule);
+	else
+		log_msg(MSG_CPLT340W, (unsigned)r->uid, (unsigned)r->pid,
+			program, r->rule);
+}
+
 static int stackd_open(void *arg, struct daemon *d)
 {
 	struct stackd *sd = arg;
@@ -318,7 +331,8 @@ static int start_api(struct stackd *sd)
 	int r;
 
 	ops.couple = tell_couple;
-	ops.couple_arg = sd;
+	ops.refused = tell_refused;
+	ops.news_arg = sd;
 	r = api_new(sd->stack, &sd->deck, daemon_options(sd->daemon)->run_dir,
 		    &ops, &sd->api, err, sizeof err);
 	if (r < 0) {

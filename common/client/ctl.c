@@ -224,8 +224,13 @@ static int talk(int ctl, int fd, struct proto_req *rq, struct proto_rep *rep,
 	do
 		n = ctl_send_fd(ctl, &io, 1, fd, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EBADF)
+		return -EBADF;
+	/* a stack that refuses says why before it closes */
 	if (n < 0)
-		return errno == EBADF ? -EBADF : -ENETDOWN;
+		return receive(ctl, rep, data, cap) == 0 && rep->error
+			       ? -EACCES
+			       : -ENETDOWN;
 	if (rq->flags & PROTO_F_ONEWAY)
 		return 0;
 	return receive(ctl, rep, data, cap);
@@ -247,7 +252,7 @@ int ctl_call(unsigned id, int fd, struct proto_req *rq, struct proto_rep *rep,
 			break;
 		}
 		r = talk(ctl, fd, rq, rep, data, cap);
-		if (r == -ENETDOWN)
+		if (r == -ENETDOWN || r == -EACCES)
 			close(ctl);
 		else
 			give_back(id, ctl);

@@ -28,8 +28,9 @@
 #define TRAP_WINDOW 0x380
 #define TRAP_WINDOW_MASK 0xffffff80u
 #define TRAP_WINDOW_SIZE 128
-#define TRAP_WAITS_MAX 4096 /* calls that wait at the same time, per stackrun \
-			     */
+#define TRAP_WAITS_MAX \
+	4096 /* calls that wait at the same time, per stackrun \
+	      */
 /* A signal that comes while a call waits is seen after at most this time. */
 #define TRAP_SIGNAL_MS 20
 

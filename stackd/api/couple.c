@@ -109,7 +109,7 @@ static void tell(struct api *a, bool up)
 {
 	a->couple.told = true;
 	if (a->ops.couple)
-		a->ops.couple(a->ops.couple_arg, up);
+		a->ops.couple(a->ops.news_arg, up);
 }
 
 static void lost(struct api *a)

@@ -72,6 +72,9 @@ static int adopt(struct api *a, struct call *k, uint64_t cookie)
 	    listening)
 		return -EINVAL;
 	policy_speaks_for(&speaker, k->rq->for_pid);
+	r = policy_may_use(a, &speaker);
+	if (r < 0)
+		return r;
 	owner = policy_owner(&speaker);
 	r = listen_adopt(a, k->fd, &owner, cookie, k->rq->v6, &k->rq->opts,
 			 &k->c, k->now);
@@ -113,7 +116,7 @@ static int op_bind(struct api *a, struct call *k)
 
 	if (proto_addr_get(&k->rq->addr, &at) < 0 || at.addr.family == IP_NONE)
 		return -EAFNOSUPPORT;
-	r = policy_may_bind(a, k->ctl->uid, at.port);
+	r = policy_may_bind(a, k->ctl, k->rq->for_pid, at.port);
 	if (r < 0)
 		return r;
 	both = k->c->kind == API_DGRAM && ip_is_any(&at.addr) &&
@@ -427,13 +430,21 @@ void ctl_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now)
 static bool ctl_admit(struct api *a, int fd, mono_t now)
 {
 	struct api_sock *c = slots_new(a);
+	int r;
 
 	if (!c)
 		return false;
 	c->kind = API_CTL;
 	c->fd = fd;
-	if (a->n_ctl >= API_CTL_MAX || policy_admit(a, c, fd) < 0 ||
-	    api_watch(a, c) < 0) {
+	r = a->n_ctl >= API_CTL_MAX ? -EMFILE : policy_admit(a, c, fd, 0);
+	if (r == -EACCES) {
+		struct proto_rep rep = {.magic = PROTO_MAGIC, .error = r};
+		struct iovec io = {&rep, sizeof(rep)};
+
+		/* found by whoever asks, before the end */
+		(void)!passed_send(fd, &io, 1, -1);
+	}
+	if (r < 0 || api_watch(a, c) < 0) {
 		a->counters.refused++;
 		slots_free(a, c);
 		return true;

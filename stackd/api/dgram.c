@@ -31,14 +31,13 @@ static int begin(struct api *a, struct api_sock *c, const struct proto_hello *h,
 		 uint64_t cookie, mono_t now)
 {
 	struct sock_owner owner;
-	int r = policy_admit(a, c, c->fd);
+	int r = policy_admit(a, c, c->fd, h->for_pid);
 
 	if (r < 0)
 		return r;
 	if (slots_find(a, cookie))
 		return -EISCONN;
 	slots_set_cookie(a, c, cookie);
-	policy_speaks_for(c, h->for_pid);
 	owner = policy_owner(c);
 	c->v6 = h->v6 != 0;
 	c->flags |= API_F_HEADERS;

@@ -191,13 +191,21 @@ int api_watch(struct api *a, struct api_sock *c) MUST_USE;
 void api_watch_out(struct api *a, struct api_sock *c);
 
 /* ---- policy.c */
-/* Fills uid, pid, gid from the peer of `fd` and counts the socket. 0,
- * -EACCES (deck), -EMFILE (too many for this user). */
-int policy_admit(struct api *a, struct api_sock *c, int fd) MUST_USE;
+/* Fills uid, pid, gid from the peer of `fd` and counts the socket; for_pid:
+ * see policy_speaks_for(). 0, -EACCES (deck), -EMFILE (too many for this
+ * user). */
+int policy_admit(struct api *a, struct api_sock *c, int fd,
+		 uint32_t for_pid) MUST_USE;
 void policy_leave(struct api *a, struct api_sock *c);
 /* Another stackd, or root. */
 bool policy_is_stack(uid_t uid);
-int policy_may_bind(const struct api *a, uid_t uid, uint16_t port) MUST_USE;
+/* May `speaker`, a control connection or a copy of one that speaks for a
+ * program, have a socket? 0 or -EACCES. */
+int policy_may_use(const struct api *a,
+		   const struct api_sock *speaker) MUST_USE;
+/* May whoever asks through `ctl` have the port? 0 or -EACCES. */
+int policy_may_bind(const struct api *a, const struct api_sock *ctl,
+		    uint32_t for_pid, uint16_t port) MUST_USE;
 /* Whose process it is: the peer's own word about `pid` (0 none) is taken when
  * the peer is root, or when the process is the same user's. */
 void policy_speaks_for(struct api_sock *c, uint32_t pid);

@@ -168,7 +168,7 @@ static int hello_connect(struct api *a, struct api_sock *c,
 {
 	struct sock_owner owner;
 	struct ip_port to;
-	int r = policy_admit(a, c, c->fd);
+	int r = policy_admit(a, c, c->fd, h->for_pid);
 
 	if (r < 0)
 		return r;
@@ -178,7 +178,6 @@ static int hello_connect(struct api *a, struct api_sock *c,
 	c->v6 = h->v6 != 0;
 	if (proto_addr_get(&h->to, &to) < 0)
 		return -EINVAL;
-	policy_speaks_for(c, h->for_pid);
 	owner = policy_owner(c);
 	if (!c->sk) {
 		r = stack_sock_new(a->s, SOCK_TCP, h->v6 ? IP_V6 : IP_V4,
