@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LISTEN_DIR "l"
 #define LOCK_FILE "lock"
 
 static const struct {
@@ -274,10 +273,10 @@ static void clean_listen_dir(struct api *a)
 
 static int make_listen_dir(struct api *a, char *err, size_t len)
 {
-	if (mkdirat(a->dir_fd, LISTEN_DIR, 0700) < 0 && errno != EEXIST)
+	if (mkdirat(a->dir_fd, API_LISTEN_DIR, 0700) < 0 && errno != EEXIST)
 		return fail(err, len, -errno, "make l in", a->dir);
 	a->listen_dir_fd =
-		openat(a->dir_fd, LISTEN_DIR,
+		openat(a->dir_fd, API_LISTEN_DIR,
 		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (a->listen_dir_fd < 0)
 		return fail(err, len, -errno, "open l in", a->dir);
@@ -381,7 +380,7 @@ static void remove_files(struct api *a)
 {
 	if (a->listen_dir_fd >= 0) {
 		clean_listen_dir(a);
-		unlinkat(a->dir_fd, LISTEN_DIR, AT_REMOVEDIR);
+		unlinkat(a->dir_fd, API_LISTEN_DIR, AT_REMOVEDIR);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(doors); i++)
 		unlinkat(a->dir_fd, doors[i].name, 0);

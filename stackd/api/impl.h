@@ -20,6 +20,7 @@
 
 #include <sys/un.h>
 
+#define API_LISTEN_DIR "l"  /* of listeners' names, below RUN/ID */
 #define API_HELLO_MS 5000   /* a client's time for its first record */
 #define API_RETRY_MS 2      /* program's backlog full: try again */
 #define API_ACCEPT_BATCH 64 /* accepts per event */
@@ -247,7 +248,8 @@ enum pump_end {
 	PUMP_END,   /* all that the program wrote was taken, no more comes */
 	PUMP_RESET, /* the program's end is broken */
 };
-/* Program to engine. */
+/* Program to engine. PUMP_END of a program that has gone (API_F_HUP): our
+ * end's queue is empty, the plant included. */
 enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now);
 /* Engine to program; true when nothing is left in the engine. */
 bool pump_push(struct api *a, struct api_sock *c, mono_t now);

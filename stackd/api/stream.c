@@ -301,7 +301,9 @@ static bool pulled(struct api *a, struct api_sock *c, enum pump_end e,
 	if (e != PUMP_END)
 		return false;
 	if (c->flags & API_F_HUP) {
-		stream_close(a, c, now);
+		/* nothing is left in our end's queue: see pump.c */
+		drop_sock(a, c, false, now);
+		slots_free(a, c);
 		return true;
 	}
 	if (!(c->flags & API_F_FIN)) {
