@@ -37,7 +37,7 @@ static bool look_up(const char *name, bool group, uint32_t *ret)
 	return true;
 }
 
-static bool read_id(struct deck_args *a, bool group, uint32_t *ret)
+bool stackd_deck_read_id(struct deck_args *a, bool group, uint32_t *ret)
 {
 	const char *what = group ? "group" : "user";
 	const char *text = deck_args_peek(a);
@@ -81,7 +81,7 @@ void stackd_deck_cmd_allow(struct stackd_deck_builder *b, struct deck_args *a)
 	if (!deck_args_word(a, "kind", words, ARRAY_SIZE(words), &group))
 		return;
 	do {
-		if (!read_id(a, group == 1, &id))
+		if (!stackd_deck_read_id(a, group == 1, &id))
 			continue;
 		if (group)
 			add_id(a, d->allow_gid, &d->n_allow_gid,

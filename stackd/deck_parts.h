@@ -7,6 +7,7 @@
  *   deck_rule.c    IN OUT
  *   deck_tune.c    TCP IP PORTS LIMIT
  *   deck_allow.c   ALLOW RESERVE METRICS
+ *   deck_policy.c  POLICY
  *   deck_check.c   what only the whole deck can show
  *   deck_print.c   the canonical deck
  *   deck_change.c  one command while the stack runs
@@ -59,6 +60,7 @@ void stackd_deck_cmd_ip(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_ports(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_limit(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_allow(struct stackd_deck_builder *b, struct deck_args *a);
+void stackd_deck_cmd_policy(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_reserve(struct stackd_deck_builder *b,
 			     struct deck_args *a);
 void stackd_deck_cmd_metrics(struct stackd_deck_builder *b,
@@ -74,6 +76,9 @@ bool stackd_deck_parse_host(struct deck_args *a, bool addr_optional,
 bool stackd_deck_parse_rule(struct deck_args *a, struct ip_rule *ret);
 bool stackd_deck_parse_tcp(struct deck_args *a, struct tcp_tune *t);
 bool stackd_deck_parse_ip(struct deck_args *a, struct ip_tune *t);
+
+/* Name or number of a user, or a group, of this host. */
+bool stackd_deck_read_id(struct deck_args *a, bool group, uint32_t *ret);
 
 /* Adds to the growing arrays: 0, -EEXIST, -ENOSPC, -ENOMEM. */
 int stackd_deck_add_route(struct stackd_deck *d, const struct deck_route *r);
@@ -99,6 +104,7 @@ void stackd_deck_check_tcp(struct deck_args *a, const struct tcp_tune *t);
 void stackd_deck_print_adapter(const struct deck_device *v, FILE *out);
 void stackd_deck_print_rule(const struct ip_rule *r, FILE *out);
 void stackd_deck_print_tune(const struct stackd_deck *d, FILE *out);
+void stackd_deck_print_policy(const struct stackd_deck *d, FILE *out);
 void stackd_deck_print_allow(const struct stackd_deck *d, FILE *out);
 /* As the deck writes it. */
 const char *stackd_deck_medium_name(enum deck_medium m);

@@ -58,6 +58,7 @@ void api_arm(struct api *a)
 					   DUR_MS(API_RETRY_MS)));
 	if (!list_empty(&a->soon))
 		at = (mono_t){1};
+	at = mono_min(at, couple_deadline(a));
 	if (at.ns == a->timer_at.ns)
 		return;
 	a->timer_at = at;
@@ -123,6 +124,9 @@ void api_on_event(struct api *a, void *ref, uint32_t ev, mono_t now)
 	case API_ACC_CTL:
 		door_event(a, c, now);
 		break;
+	case API_TWIN:
+		couple_dgram_event(a, c, ev);
+		break;
 	case API_INOTIFY:
 		listen_inotify(a, now);
 		break;
@@ -153,6 +157,8 @@ static void again(struct api *a, struct api_sock *c, mono_t now)
 		dgram_retry(a, c, now);
 	else if (c->kind == API_CTL)
 		ctl_event(a, c, 0, now);
+	else if (c->kind == API_TWIN)
+		couple_dgram_event(a, c, 0);
 	else if (c->kind == API_WAITING)
 		listen_retry(a, c, now);
 	else
@@ -191,6 +197,7 @@ void api_on_timer(struct api *a, mono_t now)
 	}
 	run_list(a, &a->retry, DUR_MS(API_RETRY_MS), now);
 	run_list(a, &a->soon, DUR_NS(0), now);
+	couple_tick(a, now);
 	api_arm(a);
 }
 
@@ -335,7 +342,8 @@ static int open_all(struct api *a, const char *run_dir, char *err, size_t len)
 		if (r < 0)
 			return fail(err, len, r, "open sockets in", a->dir);
 	}
-	return 0;
+	r = couple_init(a);
+	return r < 0 ? fail(err, len, r, "note the couple in", a->dir) : 0;
 }
 
 int api_new(struct stack *s, const struct stackd_deck *deck,
@@ -352,6 +360,9 @@ int api_new(struct stack *s, const struct stackd_deck *deck,
 	a->ops = *ops;
 	a->timer_at = MONO_NEVER;
 	a->dir_fd = a->lock_fd = a->listen_dir_fd = a->inotify_fd = -1;
+	a->couple.link = -1;
+	a->couple.next = MONO_NEVER;
+	a->instance = (uint64_t)mono_now().ns << 8 | 1;
 	list_init(&a->hello);
 	list_init(&a->retry);
 	list_init(&a->soon);
@@ -384,6 +395,7 @@ void api_free(struct api *a)
 	if (!a)
 		return;
 	a->ops.timer(a->ops.arg, MONO_NEVER);
+	couple_fini(a);
 	owner = a->listen_dir_fd >= 0; /* opened after the lock was taken */
 	for (uint32_t i = 0; i < a->n_chunks * API_CHUNK; i++) {
 		struct api_sock *c = slots_at(a, i);

@@ -128,8 +128,10 @@ int listen_start(struct api *a, struct api_sock *c, int fd, int backlog,
 
 	if (c->kind != API_WAITING)
 		return -EINVAL;
-	if (!c->listen_no)
+	if (!c->listen_no && c->path_fd < 0)
 		r = bind_file(a, c, fd);
+	if (r == 0)
+		r = couple_listen(a, c, backlog);
 	if (r < 0)
 		return r;
 	r = stack_sock_listen(a->s, c->sk, (uint32_t)MAX(backlog, 0), now);
@@ -145,6 +147,7 @@ void listen_stop(struct api *a, struct api_sock *c, mono_t now)
 {
 	struct sock *sk = c->sk;
 
+	couple_unlisten(a, c);
 	c->sk = NULL;
 	if (sk) {
 		sock_set_user(sk, NULL);
@@ -210,7 +213,8 @@ static int connect_child(struct api *a, struct api_sock *l, struct api_sock *c,
 	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 	if (bind(c->fd, (struct sockaddr *)&u, len) < 0)
 		return -errno;
-	len = file_addr(a, l->listen_no, &u);
+	len = l->listen_no ? file_addr(a, l->listen_no, &u)
+			   : couple_path(l, &u);
 	return connect(c->fd, (struct sockaddr *)&u, len) < 0 ? -errno : 0;
 }
 
@@ -243,6 +247,11 @@ static void accept_children(struct api *a, struct api_sock *l, mono_t now)
 		if (r == 0)
 			continue;
 		stack_sock_unaccept(a->s, l->sk, sk);
+		/* nobody watches this one for us */
+		if (r == -ECONNREFUSED && !l->listen_no) {
+			listen_stop(a, l, now);
+			return;
+		}
 		/* full, or short of descriptors: later; a dead listener is
 		 * told by inotify, and its children with it */
 		api_timed(a, &a->retry, l, now);
@@ -258,6 +267,10 @@ void listen_ready(struct api *a, struct api_sock *c, unsigned ev, mono_t now)
 		listen_inotify(a, now);
 		if (slots_of_serial(a, serial) != c)
 			return;
+		if (c->wd < 0 && !couple_alive(c)) {
+			listen_stop(a, c, now);
+			return;
+		}
 	}
 	if ((ev & SOCK_EV_ACCEPT) && !(c->flags & API_F_TIMED))
 		accept_children(a, c, now);

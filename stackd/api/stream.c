@@ -168,7 +168,7 @@ static int hello_connect(struct api *a, struct api_sock *c,
 {
 	struct sock_owner owner;
 	struct ip_port to;
-	int r = policy_admit(a, c, c->fd);
+	int r = policy_admit(a, c, c->fd, h->for_pid);
 
 	if (r < 0)
 		return r;

@@ -26,7 +26,7 @@ ARROWS = {
     "ipc": {"ev", "msg"},
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
-    "client": {"ipc", "msg"},
+    "client": {"ipc", "msg", "deck"},
     # stackd/
     "wire": set(),
     "pkt": {"wire"},
