@@ -15,11 +15,6 @@ enum { TAG_MAX = 64 };
 static const char capabilities[] = "IMAP4rev1 STARTTLS LOGINDISABLED";
 static const char our_tag[] = "CPLT1";
 
-static void start(struct upgrade *u)
-{
-	u->state = u->role == UPGRADE_SERVER ? S_GREETING : C_GREETING;
-}
-
 /* "* OK ...": is it an untagged `word`? */
 static bool is_untagged(const char *line, const char *word)
 {
@@ -221,19 +216,16 @@ static bool answered(struct upgrade *u)
  * --------------------------------------------------------------------------------------
  */
 
-static bool step(struct upgrade *u)
-{
-	switch ((enum state)u->state) {
-	case S_GREETING:
-		return pass_greeting(u);
-	case S_COMMANDS:
-		return take_command(u);
-	case C_GREETING:
-		return greeted(u);
-	case C_STARTTLS:
-		return answered(u);
-	}
-	return false;
-}
+static upgrade_step *const steps[] = {
+	[S_GREETING] = pass_greeting,
+	[S_COMMANDS] = take_command,
+	[C_GREETING] = greeted,
+	[C_STARTTLS] = answered,
+};
 
-const struct protocol protocol_imap = {"IMAP", start, step, machine_greet};
+const struct protocol protocol_imap = {
+	.name = "IMAP",
+	.first = {[UPGRADE_SERVER] = S_GREETING, [UPGRADE_CLIENT] = C_GREETING},
+	.steps = steps,
+	.secured = machine_greet,
+};

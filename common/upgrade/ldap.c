@@ -210,9 +210,14 @@ static bool ask(struct upgrade *u)
 	return false;
 }
 
-static bool step(struct upgrade *u)
-{
-	return u->role == UPGRADE_SERVER ? serve(u) : ask(u);
-}
+static upgrade_step *const steps[] = {
+	[UPGRADE_SERVER] = serve,
+	[UPGRADE_CLIENT] = ask,
+};
 
-const struct protocol protocol_ldap = {"LDAP", start, step, NULL};
+const struct protocol protocol_ldap = {
+	.name = "LDAP",
+	.first = {UPGRADE_SERVER, UPGRADE_CLIENT},
+	.steps = steps,
+	.start = start,
+};

@@ -21,7 +21,6 @@ struct upgrade {
 	unsigned noise; /* commands refused so far */
 	unsigned lines; /* of the reply that comes in */
 	bool offered;   /* client: the server has offered TLS */
-	bool secured;
 	char name[UPGRADE_NAME_MAX];
 	char why[160];
 	struct lane in[2], out[2]; /* by enum upgrade_side */
@@ -31,13 +30,18 @@ struct upgrade {
 	char keep[UPGRADE_LINE_MAX + 1];
 };
 
+typedef bool upgrade_step(struct upgrade *u);
+
 struct protocol {
 	const char *name;
+	unsigned first[2]; /* state at the start, by enum upgrade_role */
+	/* By state: goes on with what lies in in[]; true while it made
+	 * progress. */
+	upgrade_step *const *steps;
+	/* What is said before anything is heard; NULL: nothing. */
 	void (*start)(struct upgrade *u);
-	/* Goes on with what lies in in[]: true while it made progress. */
-	bool (*step)(struct upgrade *u);
 	/* TLS is there: say what the clear side has to hear; NULL: nothing.
-	 * Leaves verdict UPGRADE_WAIT when step() is still needed. */
+	 * Leaves verdict UPGRADE_WAIT when a step is still needed. */
 	void (*secured)(struct upgrade *u);
 };
 

@@ -9,11 +9,6 @@
 
 enum state { S_GREETING, S_COMMANDS, C_GREETING, C_STLS };
 
-static void start(struct upgrade *u)
-{
-	u->state = u->role == UPGRADE_SERVER ? S_GREETING : C_GREETING;
-}
-
 static bool is_ok(const char *line)
 {
 	return strncmp(line, "+OK", 3) == 0 && (!line[3] || line[3] == ' ');
@@ -105,19 +100,16 @@ static bool answered(struct upgrade *u)
 	return true;
 }
 
-static bool step(struct upgrade *u)
-{
-	switch ((enum state)u->state) {
-	case S_GREETING:
-		return pass_greeting(u);
-	case S_COMMANDS:
-		return take_command(u);
-	case C_GREETING:
-		return greeted(u);
-	case C_STLS:
-		return answered(u);
-	}
-	return false;
-}
+static upgrade_step *const steps[] = {
+	[S_GREETING] = pass_greeting,
+	[S_COMMANDS] = take_command,
+	[C_GREETING] = greeted,
+	[C_STLS] = answered,
+};
 
-const struct protocol protocol_pop3 = {"POP3", start, step, machine_greet};
+const struct protocol protocol_pop3 = {
+	.name = "POP3",
+	.first = {[UPGRADE_SERVER] = S_GREETING, [UPGRADE_CLIENT] = C_GREETING},
+	.steps = steps,
+	.secured = machine_greet,
+};

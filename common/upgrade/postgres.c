@@ -17,6 +17,8 @@ enum {
 	ASKS_MAX = 2,
 };
 
+enum state { S_REQUEST, C_ANSWER, C_PROGRAM };
+
 static const uint8_t ssl_request[REQUEST_LEN] = {0,    0,    0,    8,
 						 0x04, 0xd2, 0x16, 0x2f};
 
@@ -126,17 +128,24 @@ static bool answer_program(struct upgrade *u)
 	return true;
 }
 
-static bool step(struct upgrade *u)
-{
-	if (u->role == UPGRADE_SERVER)
-		return serve(u);
-	return u->secured ? answer_program(u) : ask(u);
-}
+static upgrade_step *const steps[] = {
+	[S_REQUEST] = serve,
+	[C_ANSWER] = ask,
+	[C_PROGRAM] = answer_program,
+};
 
 static void secured(struct upgrade *u)
 {
 	if (u->role == UPGRADE_SERVER)
 		machine_over(u, UPGRADE_SECURE);
+	else
+		u->state = C_PROGRAM;
 }
 
-const struct protocol protocol_postgres = {"POSTGRES", start, step, secured};
+const struct protocol protocol_postgres = {
+	.name = "POSTGRES",
+	.first = {[UPGRADE_SERVER] = S_REQUEST, [UPGRADE_CLIENT] = C_ANSWER},
+	.steps = steps,
+	.start = start,
+	.secured = secured,
+};

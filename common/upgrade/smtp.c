@@ -21,11 +21,6 @@ enum state {
 	C_STARTTLS,
 };
 
-static void start(struct upgrade *u)
-{
-	u->state = u->role == UPGRADE_SERVER ? S_GREETING : C_GREETING;
-}
-
 /* Is this line of a reply its last? "250 x" and "250", not "250-x". */
 static bool is_last(const char *line)
 {
@@ -258,21 +253,15 @@ static bool client_line(struct upgrade *u)
  * --------------------------------------------------------------------------------------
  */
 
-static bool step(struct upgrade *u)
-{
-	switch ((enum state)u->state) {
-	case S_GREETING:
-		return pass_greeting(u);
-	case S_COMMANDS:
-		return take_command(u);
-	case S_REPLAY:
-		return swallow_reply(u);
-	case C_GREETING:
-	case C_EHLO:
-	case C_STARTTLS:
-		return client_line(u);
-	}
-	return false;
-}
+static upgrade_step *const steps[] = {
+	[S_GREETING] = pass_greeting, [S_COMMANDS] = take_command,
+	[S_REPLAY] = swallow_reply,   [C_GREETING] = client_line,
+	[C_EHLO] = client_line,       [C_STARTTLS] = client_line,
+};
 
-const struct protocol protocol_smtp = {"SMTP", start, step, machine_greet};
+const struct protocol protocol_smtp = {
+	.name = "SMTP",
+	.first = {[UPGRADE_SERVER] = S_GREETING, [UPGRADE_CLIENT] = C_GREETING},
+	.steps = steps,
+	.secured = machine_greet,
+};

@@ -33,12 +33,8 @@ static const uint8_t follows[] = {IAC, SB, START_TLS, FOLLOWS, IAC, SE};
 
 static void start(struct upgrade *u)
 {
-	if (u->role == UPGRADE_CLIENT) {
-		u->state = C_WAIT;
-		return;
-	}
-	u->state = S_ASKED;
-	machine_put(u, UPGRADE_WIRE, do_tls, sizeof do_tls);
+	if (u->role == UPGRADE_SERVER)
+		machine_put(u, UPGRADE_WIRE, do_tls, sizeof do_tls);
 }
 
 /* Length of the command at the front of `l`: 1 for a byte of data; 0: not all
@@ -162,4 +158,16 @@ static bool step(struct upgrade *u)
 	return u->role == UPGRADE_SERVER ? serve(u, n) : ask(u, n);
 }
 
-const struct protocol protocol_telnet = {"TELNET", start, step, NULL};
+static upgrade_step *const steps[] = {
+	[S_ASKED] = step,
+	[S_FOLLOWS] = step,
+	[C_WAIT] = step,
+	[C_FOLLOWS] = step,
+};
+
+const struct protocol protocol_telnet = {
+	.name = "TELNET",
+	.first = {[UPGRADE_SERVER] = S_ASKED, [UPGRADE_CLIENT] = C_WAIT},
+	.steps = steps,
+	.start = start,
+};

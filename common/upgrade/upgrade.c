@@ -40,7 +40,9 @@ int upgrade_new(const struct upgrade_spec *s, struct upgrade **ret)
 	u->required = s->required;
 	(void)snprintf(u->name, sizeof u->name, "%s",
 		       s->name && s->name[0] ? s->name : "localhost");
-	u->protocol->start(u);
+	u->state = u->protocol->first[s->role];
+	if (u->protocol->start)
+		u->protocol->start(u);
 	*ret = u;
 	return 0;
 }
@@ -175,7 +177,7 @@ bool machine_line(struct upgrade *u, enum upgrade_side from, char *line)
 
 static void run(struct upgrade *u)
 {
-	while (u->verdict == UPGRADE_WAIT && u->protocol->step(u))
+	while (u->verdict == UPGRADE_WAIT && u->protocol->steps[u->state](u))
 		;
 }
 
@@ -219,7 +221,6 @@ void upgrade_secured(struct upgrade *u)
 	if (u->verdict != UPGRADE_TLS_NOW)
 		return;
 	u->verdict = UPGRADE_WAIT;
-	u->secured = true;
 	if (u->protocol->secured)
 		u->protocol->secured(u);
 	else
