@@ -27,6 +27,9 @@ ARROWS = {
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
     "client": {"ipc", "msg", "deck"},
+    "keys": {"daemon"},
+    "tls": {"keys"},
+    "upgrade": set(),
     # stackd/
     "wire": set(),
     "pkt": {"wire"},
@@ -42,13 +45,13 @@ ARROWS = {
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-          "client"}
+          "client", "keys", "tls", "upgrade"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa"}, "loop.h": set(),
                   "display.h": set()}
 
 PURE = {"base", "addr", "deck", "wire", "pkt", "ip", "udp", "tcp", "sock",
-        "core"}
+        "core", "upgrade"}
 # What a pure room may take from the system: language, memory, numbers.
 PURE_SYSTEM = {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h",
@@ -73,8 +76,9 @@ LIBRARIES = [
     (re.compile(r"^event2?/|^event\.h"), {"ev", "console", "daemon", ""}),
     (re.compile(r"^netlink/"), {"osa"}),
     (re.compile(r"^gnutls/"), {"tls"}),
+    (re.compile(r"^openssl/"), {"keys"}),
     (re.compile(r"^systemd/"), {"msg", "daemon", "ev", ""}),
-    (re.compile(r"^seccomp\.h"), {"daemon", "client"}),
+    (re.compile(r"^seccomp\.h"), {"daemon", "client", "keys"}),
     (re.compile(r"^cap-ng\.h"), {"daemon"}),
     (re.compile(r"^ares"), {"client", "ev", ""}),
     (re.compile(r"^json"), {"console", "msg", ""}),
@@ -292,7 +296,8 @@ CLOCKS = ("gettimeofday", "clock_gettime", "time", "clock", "usleep",
 # The clock is read in mono.c and by what talks to the world.
 CLOCK_FILES = re.compile(r"^common/(base/mono\.c|client/|daemon/|msg/|ev/)|"
                          r"^\w+/(main|console|display)\w*\.c|"
-                         r"^stackd/(osa|api)/")
+                         r"^stackd/(osa|api)/|"
+                         r"^common/(tls/wall\.h|keys/(server|tool)\w*\.c)")
 RANDOMS = ("rand", "random", "srand", "getrandom", "arc4random")
 # One packet, no allocation: the pool and the buffers exist already.
 FAST_FILES = re.compile(
