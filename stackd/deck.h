@@ -21,6 +21,7 @@ struct deck_report; /* deck/deck.h */
 #define DECK_RULES_MAX 1024
 #define DECK_HOSTS_MAX 4096
 #define DECK_DNS_MAX 8
+#define DECK_HOLDS_MAX 64
 
 enum deck_medium {
 	MEDIUM_TUN,       /* default without LAYER2 */
@@ -79,6 +80,12 @@ struct deck_dns {
 	bool primary;
 };
 
+struct deck_hold { /* TLS HOLD OUT|IN port[-port] [address[/n]] */
+	bool inbound;
+	uint16_t port_lo, port_hi;
+	struct ip_prefix remote; /* family IP_NONE = any; outbound only */
+};
+
 struct stackd_deck {
 	char id[3];          /* two digits */
 	char couple[3];      /* empty = none */
@@ -112,6 +119,11 @@ struct stackd_deck {
 	uint32_t n_allow_gid;
 	uint16_t priv_port_max; /* ports below need uid 0 or CAP; default 1024;
 				 * RESERVE n */
+	/* what is held, and what is closed to the world, until tlsd has said
+	 * what it covers */
+	struct deck_hold holds[DECK_HOLDS_MAX];
+	uint32_t n_holds;
+	uint32_t divert_wait_s; /* how long it is held; TLS WAIT */
 	char metrics[108];      /* METRICS path: Prometheus text socket, empty =
 				 * none */
 };

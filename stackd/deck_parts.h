@@ -7,6 +7,7 @@
  *   deck_rule.c    IN OUT
  *   deck_tune.c    TCP IP PORTS LIMIT
  *   deck_allow.c   ALLOW RESERVE METRICS
+ *   deck_tls.c     TLS
  *   deck_check.c   what only the whole deck can show
  *   deck_print.c   the canonical deck
  *   deck_change.c  one command while the stack runs
@@ -21,6 +22,7 @@
 #define STACKD_DECK_COMMANDS 32     /* at least the size of the command table */
 #define STACKD_DECK_TXQUEUELEN 4000 /* packets, when the deck names none */
 #define STACKD_DECK_RESERVE 1024
+#define STACKD_DECK_TLS_WAIT 10 /* seconds */
 
 /* A deck while it is read. */
 struct stackd_deck_builder {
@@ -64,6 +66,8 @@ void stackd_deck_cmd_reserve(struct stackd_deck_builder *b,
 void stackd_deck_cmd_metrics(struct stackd_deck_builder *b,
 			     struct deck_args *a);
 
+void stackd_deck_cmd_tls(struct stackd_deck_builder *b, struct deck_args *a);
+
 /* Operands into values, for decks and for the console; true = correct. */
 bool stackd_deck_parse_route(const struct stackd_deck *d, struct deck_args *a,
 			     struct deck_route *ret);
@@ -100,6 +104,7 @@ void stackd_deck_print_adapter(const struct deck_device *v, FILE *out);
 void stackd_deck_print_rule(const struct ip_rule *r, FILE *out);
 void stackd_deck_print_tune(const struct stackd_deck *d, FILE *out);
 void stackd_deck_print_allow(const struct stackd_deck *d, FILE *out);
+void stackd_deck_print_tls(const struct stackd_deck *d, FILE *out);
 /* As the deck writes it. */
 const char *stackd_deck_medium_name(enum deck_medium m);
 /* The medium that a device has when the deck names none. */
