@@ -27,6 +27,9 @@ ARROWS = {
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
     "client": {"ipc", "msg"},
+    "keys": {"daemon"},
+    "tls": {"keys"},
+    "upgrade": set(),
     # stackd/
     "wire": set(),
     "pkt": {"wire"},
@@ -42,13 +45,13 @@ ARROWS = {
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-          "client"}
+          "client", "keys", "tls", "upgrade"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa"}, "loop.h": set(),
                   "display.h": set()}
 
 PURE = {"base", "addr", "deck", "wire", "pkt", "ip", "udp", "tcp", "sock",
-        "core"}
+        "core", "upgrade"}
 # What a pure room may take from the system: language, memory, numbers.
 PURE_SYSTEM = {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h",
@@ -73,6 +76,7 @@ LIBRARIES = [
     (re.compile(r"^event2?/|^event\.h"), {"ev", "console", "daemon", ""}),
     (re.compile(r"^netlink/"), {"osa"}),
     (re.compile(r"^gnutls/"), {"tls"}),
+    (re.compile(r"^openssl/"), {"keys"}),
     (re.compile(r"^systemd/"), {"msg", "daemon", "ev", ""}),
     (re.compile(r"^seccomp\.h"), {"daemon", "client"}),
     (re.compile(r"^cap-ng\.h"), {"daemon"}),
