@@ -33,12 +33,13 @@ enum step {
 struct broken {
 	enum relay_cause cause;
 	int side, error;
+	bool deaf; /* seen by writing: `side` may have said something */
 };
 
 static enum step breaks(struct broken *b, enum relay_cause cause, int side,
 			int error)
 {
-	*b = (struct broken){cause, side, error};
+	*b = (struct broken){cause, side, error, false};
 	return STEP_BROKEN;
 }
 
@@ -79,7 +80,7 @@ static void over(struct relay *r, const struct broken *b)
 
 void relay_kill(struct relay *r)
 {
-	over(r, &(struct broken){RELAY_CAUSE_KILLED, 0, -ECONNABORTED});
+	over(r, &(struct broken){RELAY_CAUSE_KILLED, 0, -ECONNABORTED, false});
 }
 
 /* ---- delivery
@@ -102,7 +103,9 @@ static enum step sent(struct relay *r, int to, ssize_t n, struct broken *b)
 		e->watch.ready &= (uint8_t)~RELAY_OUT;
 		return STEP_BLOCKED;
 	}
-	return breaks(b, RELAY_CAUSE_RESET, to, gone(n) ? -ECONNRESET : (int)n);
+	(void)breaks(b, RELAY_CAUSE_RESET, to, gone(n) ? -ECONNRESET : (int)n);
+	b->deaf = true;
+	return STEP_BROKEN;
 }
 
 static enum step push_held(struct relay *r, int i, struct broken *b)
@@ -332,7 +335,7 @@ static void last_words(struct relay *r, const struct broken *b)
 {
 	struct broken ignored;
 
-	if (b->cause == RELAY_CAUSE_RESET)
+	if (b->deaf)
 		(void)pump(r, b->side, &ignored);
 }
 
@@ -372,7 +375,7 @@ static void turn(struct relay *r)
 	if (broke(r, &b))
 		over(r, &b);
 	else if (ended(r))
-		over(r, &(struct broken){RELAY_CAUSE_FIN, 0, 0});
+		over(r, &(struct broken){RELAY_CAUSE_FIN, 0, 0, false});
 }
 
 static void on_end0(struct relay_watch *w, mono_t now)
@@ -395,7 +398,8 @@ static void on_idle(struct relay_timer *t, mono_t now)
 	if (mono_lt(now, at))
 		relay_timer_set(r->set, t, at);
 	else
-		over(r, &(struct broken){RELAY_CAUSE_IDLE, 0, -ETIMEDOUT});
+		over(r,
+		     &(struct broken){RELAY_CAUSE_IDLE, 0, -ETIMEDOUT, false});
 }
 
 /* ---- the face

@@ -248,13 +248,16 @@ static void a_slow_reader_stops_the_writer(void **state)
 				   sizeof small);
 			setsockopt(b.far[i], SOL_SOCKET, SO_SNDBUF, &small,
 				   sizeof small);
+			setsockopt(b.relay.end[i].watch.fd, SOL_SOCKET,
+				   SO_SNDBUF, &small, sizeof small);
+			setsockopt(b.relay.end[i].watch.fd, SOL_SOCKET,
+				   SO_RCVBUF, &small, sizeof small);
 		}
-		b.turns_left = 100;
-		relay_box_until(&b, bulk_moves);
-		stopped = put;
-		b.turns_left = 100;
-		relay_box_until(&b, bulk_moves);
-		assert_int_equal(put, stopped); /* back pressure */
+		do {
+			stopped = put;
+			b.turns_left = 100;
+			relay_box_until(&b, bulk_moves);
+		} while (put != stopped);
 		assert_true(put < BULK);
 		assert_in_range(b.held_most, 1, 1 << 20);
 		reading = true;
