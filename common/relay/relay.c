@@ -284,10 +284,28 @@ static enum step finish(struct relay *r, int i, struct broken *b)
 	return STEP_OVER;
 }
 
+/* What an end holds of what it took (a TLS record) goes out first. */
+static enum step flush(struct relay *r, int to, struct broken *b)
+{
+	struct relay_end *e = &r->end[to];
+	int n = -EAGAIN;
+
+	if (e->watch.ready & RELAY_OUT)
+		n = e->io->flush(e);
+	return n == 0 ? STEP_MORE : sent(r, to, n, b);
+}
+
 static enum step step(struct relay *r, int i, struct broken *b)
 {
 	struct relay_end *from = &r->end[i], *to = &r->end[!i];
 	struct relay_dir *d = &r->dir[i];
+
+	if (to->want_out) {
+		enum step st = flush(r, !i, b);
+
+		if (st != STEP_MORE)
+			return st;
+	}
 
 	if ((d->len || d->pipe || from->eof) &&
 	    !(to->watch.ready & RELAY_OUT) && !to->finished)

@@ -38,6 +38,7 @@ struct ev_loop;
 struct relay;
 struct relay_end;
 struct relay_set;
+struct tls_policy;
 struct tls_session;
 
 #define RELAY_CHUNK 65536    /* bytes moved by one read */
@@ -121,10 +122,13 @@ char *relay_scratch(struct relay_set *s);
  * 0, -EAGAIN (call again when writable), or an error. close: gives back what
  * belongs to the end besides the descriptor; `reset`: the peer must not
  * take it for an orderly end (called before the descriptor is closed).
+ * flush: sends what the end itself holds; called when it is writable and
+ * want_out is set. NULL: it never holds anything.
  */
 struct relay_io {
 	ssize_t (*recv)(struct relay_end *e, void *buf, size_t len);
 	ssize_t (*send)(struct relay_end *e, const void *buf, size_t len);
+	int (*flush)(struct relay_end *e);
 	int (*finish)(struct relay_end *e);
 	void (*close)(struct relay_end *e, bool reset);
 	bool raw; /* the descriptor's bytes are the stream: splice may move
@@ -145,8 +149,21 @@ struct relay_end {
 	bool stack;              /* libcouplet's socket, not the kernel's */
 	bool eof;                /* its FIN was read */
 	bool finished;           /* our FIN was sent to it */
-	bool want_out;           /* TLS: recv waits for room to write */
+	bool want_out;           /* it holds bytes: see flush */
 };
+
+/*
+ * TLS on an end whose watch is added: makes e->tls under `p`, `peer` as for
+ * tls_session_new(); the wire is the end's descriptor. 0 or negative errno.
+ */
+int relay_tls_begin(struct relay_end *e, struct tls_policy *p,
+		    const char *peer) MUST_USE;
+/*
+ * Goes on with the handshake; called by the function of the end's watch
+ * until it says 0 (then e->io is relay_tls) or an error other than -EAGAIN,
+ * of which tls_session_error(e->tls) knows more.
+ */
+int relay_tls_handshake(struct relay_end *e) MUST_USE;
 
 /* ---- relays ---------------------------------------------------------------
  */

@@ -27,6 +27,9 @@ ARROWS = {
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
     "client": {"ipc", "msg"},
+    "keys": {"daemon"},
+    "tls": {"keys"},
+    "upgrade": set(),
     "relay": {"ev", "client", "tls"},
     # stackd/
     "wire": set(),
@@ -43,13 +46,14 @@ ARROWS = {
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-          "client", "relay"}
+          "client", "keys", "tls", "upgrade",
+          "relay"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa"}, "loop.h": set(),
                   "display.h": set()}
 
 PURE = {"base", "addr", "deck", "wire", "pkt", "ip", "udp", "tcp", "sock",
-        "core"}
+        "core", "upgrade"}
 # What a pure room may take from the system: language, memory, numbers.
 PURE_SYSTEM = {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h",
@@ -74,6 +78,7 @@ LIBRARIES = [
     (re.compile(r"^event2?/|^event\.h"), {"ev", "console", "daemon", ""}),
     (re.compile(r"^netlink/"), {"osa"}),
     (re.compile(r"^gnutls/"), {"tls"}),
+    (re.compile(r"^openssl/"), {"keys"}),
     (re.compile(r"^systemd/"), {"msg", "daemon", "ev", ""}),
     (re.compile(r"^seccomp\.h"), {"daemon", "client"}),
     (re.compile(r"^cap-ng\.h"), {"daemon"}),
