@@ -3,8 +3,8 @@
  * pushes the wire through the end, which notes in `ready` when the descriptor
  * has no more.
  */
-#include "relay/relay.h"
 #include "tls/tls.h"
+#include "relay/relay.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -40,8 +40,7 @@ static ssize_t wire_push(void *arg, const struct iovec *iov, int n)
 
 static const struct tls_io wire = {wire_pull, wire_push};
 
-int relay_tls_begin(struct relay_end *e, struct tls_policy *p,
-		    const char *peer)
+int relay_tls_begin(struct relay_end *e, struct tls_policy *p, const char *peer)
 {
 	return tls_session_new(p, peer, &wire, e, &e->tls);
 }
@@ -66,8 +65,8 @@ static ssize_t tls_recv(struct relay_end *e, void *buf, size_t len)
 	size_t got = 0;
 
 	for (;;) {
-		ssize_t n = tls_session_read(e->tls, (char *)buf + got,
-					     len - got);
+		ssize_t n =
+			tls_session_read(e->tls, (char *)buf + got, len - got);
 
 		if (n <= 0)
 			return got ? (ssize_t)got : n;

@@ -31,6 +31,7 @@ ARROWS = {
     "tls": {"keys"},
     "upgrade": set(),
     "relay": {"ev", "client", "tls"},
+    "tlsdeck": {"deck", "tls", "keys"},
     # stackd/
     "wire": set(),
     "pkt": {"wire"},
@@ -47,7 +48,7 @@ ARROWS = {
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
           "client", "keys", "tls", "upgrade",
-          "relay"}
+          "relay", "tlsdeck"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa"}, "loop.h": set(),
                   "display.h": set()}
