@@ -676,6 +676,8 @@ static void release_held(struct api *a, mono_t now)
 
 void divert_refresh(struct api *a, mono_t now)
 {
+	/* whoever had a port may just have closed it */
+	listen_inotify(a, now);
 	prune_secure(a, now);
 	for (uint32_t i = 0; i < a->n_chunks * API_CHUNK; i++) {
 		struct api_sock *c = slots_at(a, i);

@@ -131,6 +131,8 @@ int listen_start(struct api *a, struct api_sock *c, int fd, int backlog,
 	if (listen(fd, backlog) < 0)
 		return -errno;
 	c->flags |= API_F_LISTEN;
+	/* `fd` keeps this one alive; another may have had the wire's port */
+	listen_inotify(a, now);
 	divert_listen(a, c, now);
 	return 0;
 }

@@ -27,6 +27,7 @@ ARROWS = {
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
     "client": {"ipc", "msg"},
+    "divert": {"client"},
     "keys": {"daemon"},
     "tls": {"keys"},
     "upgrade": set(),
@@ -41,12 +42,12 @@ ARROWS = {
     "sock": {"wire", "pkt", "ip", "tcp", "udp"},
     "core": {"wire", "pkt", "ip", "tcp", "udp", "sock"},
     "osa": {"wire", "pkt", "ip"},
-    "api": {"core", "ip", "tcp", "client", "msg", "ev"},
+    "api": {"core", "ip", "tcp", "client", "divert", "msg", "ev"},
 }
 # The engine's face: its types (events, options, struct udp_meta) are spoken
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
-COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
+COMMON = {"divert", "base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
           "client", "keys", "tls", "upgrade",
           "relay", "tlsdeck"}
 # Headers that lie beside main.c and that rooms above the engine may see.

@@ -170,9 +170,8 @@ static void test_outbound_is_handed_over(void **state)
 	s = couplet_accept(l, NULL, NULL);
 	assert_true(s >= 0);
 	/* not before the diverter says so */
-	assert_int_equal(poll(&(struct pollfd){.fd = c, .events = POLLOUT}, 1,
-			      0),
-			 0);
+	assert_int_equal(
+		poll(&(struct pollfd){.fd = c, .events = POLLOUT}, 1, 0), 0);
 	assert_int_equal(couplet_getpeername(c, SA(&seen), &n), -1);
 	say(DIVERT_OPENED, m.serial, 0);
 	take_padding(fds[0], m.sock.skip);
@@ -383,8 +382,7 @@ static void test_inbound_is_introduced(void **state)
 	assert_true(wait_for(fds[0], POLLIN) & POLLIN);
 	expect_read(fds[0], "sealed");
 	say(DIVERT_INTRODUCE, m.serial, 0);
-	assert_int_equal(hear(DIVERT_INTRODUCED, fds).serial,
-			 m.serial);
+	assert_int_equal(hear(DIVERT_INTRODUCED, fds).serial, m.serial);
 	s = couplet_accept(l, SA(&peer), &n);
 	assert_true(s >= 0);
 	self = name_of(c);
@@ -551,36 +549,32 @@ static void test_garbage_ends_the_diverter(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_outbound_is_handed_over,
-						start, stop),
-		cmocka_unit_test_setup_teardown(
-			test_failed_handshake_has_its_reason, start, stop),
-		cmocka_unit_test_setup_teardown(test_refused_wire_is_told,
-						start, stop),
-		cmocka_unit_test_setup_teardown(test_bound_address_is_kept,
-						start, stop),
-		cmocka_unit_test_setup_teardown(test_orphaned_rule_holds, start,
-						stop),
-		cmocka_unit_test_setup_teardown(test_dead_diverter_resets,
-						start, stop),
-		cmocka_unit_test_setup_teardown(
-			test_deck_holds_before_the_first, start, stop),
-		cmocka_unit_test_setup_teardown(test_inbound_is_introduced,
-						start, stop),
-		cmocka_unit_test_setup_teardown(
-			test_secure_port_follows_the_listener, start, stop),
-		cmocka_unit_test_setup_teardown(
-			test_secure_port_dies_with_the_diverter, start, stop),
-		cmocka_unit_test_setup_teardown(test_taken_port_is_told, start,
-						stop),
-		cmocka_unit_test_setup_teardown(
-			test_same_port_is_taken_in_place, start, stop),
-		cmocka_unit_test_setup_teardown(
-			test_second_diverter_is_refused, start, stop),
-		cmocka_unit_test_setup_teardown(
-			test_bad_rules_end_the_diverter, start, stop),
-		cmocka_unit_test_setup_teardown(test_garbage_ends_the_diverter,
-						start, stop),
+	cmocka_unit_test_setup_teardown(test_outbound_is_handed_over, start,
+					stop),
+	cmocka_unit_test_setup_teardown(test_failed_handshake_has_its_reason,
+					start, stop),
+	cmocka_unit_test_setup_teardown(test_refused_wire_is_told, start, stop),
+	cmocka_unit_test_setup_teardown(test_bound_address_is_kept, start,
+					stop),
+	cmocka_unit_test_setup_teardown(test_orphaned_rule_holds, start, stop),
+	cmocka_unit_test_setup_teardown(test_dead_diverter_resets, start, stop),
+	cmocka_unit_test_setup_teardown(test_deck_holds_before_the_first, start,
+					stop),
+	cmocka_unit_test_setup_teardown(test_inbound_is_introduced, start,
+					stop),
+	cmocka_unit_test_setup_teardown(test_secure_port_follows_the_listener,
+					start, stop),
+	cmocka_unit_test_setup_teardown(test_secure_port_dies_with_the_diverter,
+					start, stop),
+	cmocka_unit_test_setup_teardown(test_taken_port_is_told, start, stop),
+	cmocka_unit_test_setup_teardown(test_same_port_is_taken_in_place, start,
+					stop),
+	cmocka_unit_test_setup_teardown(test_second_diverter_is_refused, start,
+					stop),
+	cmocka_unit_test_setup_teardown(test_bad_rules_end_the_diverter, start,
+					stop),
+	cmocka_unit_test_setup_teardown(test_garbage_ends_the_diverter, start,
+					stop),
 };
 
 UNIT_MAIN(tests)
