@@ -55,9 +55,10 @@ static void cmd_timeout(struct builder *b, struct deck_args *a)
 static void cmd_metrics(struct builder *b, struct deck_args *a)
 {
 	if (b->metrics_line)
-		deck_args_note(a, DECK_ERROR,
-			       "METRICS was given in line %u: expected only one",
-			       b->metrics_line);
+		deck_args_note(
+			a, DECK_ERROR,
+			"METRICS was given in line %u: expected only one",
+			b->metrics_line);
 	b->metrics_line = b->cmd->line;
 	deck_args_path(a, "path", sizeof(b->d->metrics) - 1, b->d->metrics);
 	deck_args_end(a);
@@ -222,9 +223,9 @@ static const struct word {
 	const char *word;
 	void (*read)(struct deck_args *a, struct tlsd_rule *r);
 } words[] = {
-	{"USER", word_user},     {"PROGRAM", word_program},
-	{"NAME", word_name},     {"FAMILY", word_family},
-	{"AT", word_at},         {"CLOSED", word_closed},
+	{"USER", word_user},       {"PROGRAM", word_program},
+	{"NAME", word_name},       {"FAMILY", word_family},
+	{"AT", word_at},           {"CLOSED", word_closed},
 	{"TIMEOUT", word_timeout},
 };
 
@@ -246,8 +247,8 @@ static void read_keyfiles(struct deck_args *a, struct tlsd_rule *r)
 	while (deck_args_more(a) && !find_word(deck_args_peek(a))) {
 		if (deck_args_default(a))
 			continue;
-		if (!deck_args_name(a, "key file", "._-@#$",
-				    TLSDECK_MEMBER_MAX, member))
+		if (!deck_args_name(a, "key file", "._-@#$", TLSDECK_MEMBER_MAX,
+				    member))
 			continue;
 		if (n++ == TLSD_KEYFILES_MAX) {
 			deck_args_expected(a, "key file",
@@ -295,10 +296,11 @@ static bool read_as(struct deck_args *a, struct tlsd_rule *r)
 	    !expect_word(a, "SSL"))
 		return false;
 	if (r->as_port + (r->port_hi - r->port_lo) > 65535) {
-		deck_args_note(a, DECK_ERROR,
-			       "ATTLS %u-%u AS %u: the last port would be above "
-			       "65535",
-			       r->port_lo, r->port_hi, r->as_port);
+		deck_args_note(
+			a, DECK_ERROR,
+			"ATTLS %u-%u AS %u: the last port would be above "
+			"65535",
+			r->port_lo, r->port_hi, r->as_port);
 		return false;
 	}
 	read_keyfiles(a, r);
@@ -316,9 +318,9 @@ static void push_rule(struct builder *b, struct deck_args *a,
 		return;
 	}
 	if ((d->n_rules & (d->n_rules + 1)) == 0 || !d->rules) {
-		struct tlsd_rule *p = realloc(
-			d->rules,
-			(size_t)(d->n_rules * 2 + 2) * sizeof(*d->rules));
+		struct tlsd_rule *p =
+			realloc(d->rules, (size_t)(d->n_rules * 2 + 2) *
+						  sizeof(*d->rules));
 
 		if (!p) {
 			b->error = -ENOMEM;
@@ -381,8 +383,8 @@ static const struct {
 static const struct {
 	const char *keyword, *daemon;
 } elsewhere[] = {
-	{"PROXY", "proxyd"},   {"DEVICE", "stackd"}, {"LINK", "stackd"},
-	{"ROUTE", "stackd"},   {"ATTACH", "stackd"}, {"APPLID", "printd"},
+	{"PROXY", "proxyd"},   {"DEVICE", "stackd"},   {"LINK", "stackd"},
+	{"ROUTE", "stackd"},   {"ATTACH", "stackd"},   {"APPLID", "printd"},
 	{"PRINTER", "printd"}, {"TERMINAL", "printd"},
 };
 
@@ -428,8 +430,7 @@ static bool yes(const struct deck_setparm *s, struct deck_report *report,
 	    strcasecmp(s->value, "ON") == 0)
 		*ret = true;
 	else if (strcasecmp(s->value, "NO") == 0 ||
-		 strcmp(s->value, "0") == 0 ||
-		 strcasecmp(s->value, "OFF") == 0)
+		 strcmp(s->value, "0") == 0 || strcasecmp(s->value, "OFF") == 0)
 		*ret = false;
 	else
 		deck_note(report, DECK_ERROR, s->file, s->line, s->column,

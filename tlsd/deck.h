@@ -49,10 +49,10 @@ struct tlsd_rule {
 	bool user_given;
 	uint32_t uid;
 	char program[TLSD_PROGRAM_MAX + 1];
-	bool closed;         /* CLOSED: the world cannot reach the clear port */
-	uint8_t family;      /* FAMILY V4|V6, IP_NONE = both */
-	struct ip_addr at;   /* AT address: inbound, only this local one */
-	uint32_t timeout_s;  /* of the handshake */
+	bool closed;        /* CLOSED: the world cannot reach the clear port */
+	uint8_t family;     /* FAMILY V4|V6, IP_NONE = both */
+	struct ip_addr at;  /* AT address: inbound, only this local one */
+	uint32_t timeout_s; /* of the handshake */
 	struct tls_settings tls; /* in force at this line */
 	uint32_t line;
 };

@@ -257,7 +257,9 @@ static void print(const struct display *d, const char *fmt, ...)
 }
 
 #define METRIC(kind, name, field, help) \
-	{kind, name, offsetof(struct rule_counters, field), help}
+	{ \
+		kind, name, offsetof(struct rule_counters, field), help \
+	}
 
 int display_metrics(const struct display *d)
 {

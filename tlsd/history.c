@@ -42,9 +42,9 @@ static void log_summary(const struct rule *r, const struct handshake *h,
 {
 	unsigned hs_type = h->inbound ? r->d.tls.handshake_server
 				      : r->d.tls.handshake_client;
-	static const char *const types[] = {
-		"GSK_AS_CLIENT", "GSK_AS_SERVER",
-		"GSK_AS_SERVER_WITH_CLIENT_AUTH", "GSK_AS_CLIENT_NO_AUTH"};
+	static const char *const types[] = {"GSK_AS_CLIENT", "GSK_AS_SERVER",
+					    "GSK_AS_SERVER_WITH_CLIENT_AUTH",
+					    "GSK_AS_CLIENT_NO_AUTH"};
 	char text[256];
 
 	snprintf(text, sizeof(text), "hs_type = %u (%s)", hs_type,

@@ -73,8 +73,9 @@ static void reset(struct tlsd *td, struct console_cmd *cmd, int n)
 	}
 	id = strtoull(w->w[n + 1], &end, 10);
 	if (*end || !pair_reset(td, id)) {
-		console_error(cmd, "%s: no such connection; QUERY CONNECTIONS "
-				   "shows them",
+		console_error(cmd,
+			      "%s: no such connection; QUERY CONNECTIONS "
+			      "shows them",
 			      w->w[n + 1]);
 		console_done(cmd, CONSOLE_FAILED);
 		return;

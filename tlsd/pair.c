@@ -46,14 +46,14 @@ struct pair {
 	bool busy;  /* a worker has the session */
 	bool again; /* the wire spoke meanwhile */
 	bool dead;
-	bool gone; /* stackd has forgotten it */
+	bool gone;  /* stackd has forgotten it */
 	int result; /* of the worker's step */
 	int error;  /* what the program is told, when dead */
 	uint32_t pid, uid;
 	uint16_t as_port;
 	struct ip_port local, remote; /* as the program sees them */
 	struct ip_port peer;          /* as the wire has it */
-	mono_t since, began; /* the pair; the handshake */
+	mono_t since, began;          /* the pair; the handshake */
 };
 
 static const char *const state_names[] = {"CONNECT", "HANDSHAKE", "INTRODUCE",
@@ -177,8 +177,7 @@ static void open_relay(struct pair *p)
 
 static void on_program(struct relay_watch *w, mono_t now)
 {
-	struct pair *p = container_of(w, struct pair,
-				      relay.end[PROGRAM].watch);
+	struct pair *p = container_of(w, struct pair, relay.end[PROGRAM].watch);
 
 	(void)now;
 	if (w->ready & RELAY_ERR) {
@@ -339,9 +338,9 @@ static void begin_handshake(struct pair *p)
 {
 	p->state = HANDSHAKE;
 	p->began = mono_now();
-	relay_timer_set(p->td->set, &p->timer,
-			mono_add(relay_now(p->td->set),
-				 DUR_S(p->rule->d.timeout_s)));
+	relay_timer_set(
+		p->td->set, &p->timer,
+		mono_add(relay_now(p->td->set), DUR_S(p->rule->d.timeout_s)));
 }
 
 /* ---- the beginning ------------------------------------------------------- */
@@ -400,9 +399,9 @@ static struct pair *make(struct tlsd *td, const struct divert_msg *m,
 static int begin(struct pair *p, int *wire, int *program)
 {
 	char name[TLSD_HOST_MAX];
-	const char *peer = p->inbound ? NULL
-				      : rule_peer_name(p->rule, &p->remote.addr,
-						       name);
+	const char *peer =
+		p->inbound ? NULL
+			   : rule_peer_name(p->rule, &p->remote.addr, name);
 	int big = SNDBUF_BYTES;
 	int r = tls_session_new(p->rule->policy, peer, &handshake_io, p,
 				&p->session);
@@ -426,9 +425,8 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 	struct rule *rule = rules_find(&td->rules, m->sock.rule);
 	int *wire = &fds[m->sock.inbound ? 0 : 1];
 	int none = -1, *program = m->sock.inbound ? &none : &fds[0];
-	struct pair *p = rule && rule->policy && *wire >= 0
-				 ? make(td, m, rule)
-				 : NULL;
+	struct pair *p =
+		rule && rule->policy && *wire >= 0 ? make(td, m, rule) : NULL;
 
 	if (!p) {
 		door_say(td, DIVERT_FAILED, m->serial, ECONNREFUSED);

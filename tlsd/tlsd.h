@@ -112,7 +112,7 @@ struct tlsd {
 	uint32_t last_rule_id;
 	struct relay_io wire_io;
 	/* the connection to stackd */
-	int door; /* -1 none */
+	int door;   /* -1 none */
 	bool ready; /* rules are in force */
 	bool told_absent;
 	struct relay_watch door_watch;
