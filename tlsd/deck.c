@@ -64,6 +64,40 @@ static void cmd_metrics(struct builder *b, struct deck_args *a)
 	deck_args_end(a);
 }
 
+/* ---- what SETPARM says too: SUBTASK, SSL$DBG, SSL$ICA, IPTRACE ------------
+ */
+
+static void cmd_subtask(struct builder *b, struct deck_args *a)
+{
+	deck_args_u32(a, "threads", 1, TLSD_SUBTASKS_MAX, &b->d->subtasks);
+	deck_args_end(a);
+}
+
+static void yes_no(struct deck_args *a, bool *ret)
+{
+	static const char *const answers[] = {"NO", "YES"};
+	unsigned i;
+
+	if (deck_args_word(a, "answer", answers, 2, &i))
+		*ret = i == 1;
+	deck_args_end(a);
+}
+
+static void cmd_ssl_dbg(struct builder *b, struct deck_args *a)
+{
+	yes_no(a, &b->d->ssl_dbg);
+}
+
+static void cmd_ssl_ica(struct builder *b, struct deck_args *a)
+{
+	yes_no(a, &b->d->ssl_ica);
+}
+
+static void cmd_iptrace(struct builder *b, struct deck_args *a)
+{
+	yes_no(a, &b->d->iptrace);
+}
+
 /* ---- ATTLS: the target --------------------------------------------------- */
 
 static bool is_host_name(const char *text)
@@ -374,10 +408,10 @@ static const struct {
 	const char *keyword;
 	void (*read)(struct builder *b, struct deck_args *a);
 } commands[] = {
-	{"ID", cmd_id},
-	{"ATTLS", cmd_attls},
-	{"TIMEOUT", cmd_timeout},
-	{"METRICS", cmd_metrics},
+	{"ID", cmd_id},           {"ATTLS", cmd_attls},
+	{"TIMEOUT", cmd_timeout}, {"METRICS", cmd_metrics},
+	{"SUBTASK", cmd_subtask}, {"SSL$DBG", cmd_ssl_dbg},
+	{"SSL$ICA", cmd_ssl_ica}, {"IPTRACE", cmd_iptrace},
 };
 
 static const struct {
@@ -423,20 +457,44 @@ static void read_command(struct builder *b)
 
 /* ---- what the JCL says --------------------------------------------------- */
 
-static bool yes(const struct deck_setparm *s, struct deck_report *report,
-		bool *ret)
+static bool is_yes(const char *v)
 {
-	if (strcasecmp(s->value, "YES") == 0 || strcmp(s->value, "1") == 0 ||
-	    strcasecmp(s->value, "ON") == 0)
+	return strcasecmp(v, "YES") == 0 || strcasecmp(v, "ON") == 0 ||
+	       strcmp(v, "1") == 0;
+}
+
+static bool is_no(const char *v)
+{
+	return strcasecmp(v, "NO") == 0 || strcasecmp(v, "OFF") == 0 ||
+	       strcmp(v, "0") == 0;
+}
+
+static void read_yes(struct builder *b, const struct deck_setparm *s, bool *ret)
+{
+	if (is_yes(s->value))
 		*ret = true;
-	else if (strcasecmp(s->value, "NO") == 0 ||
-		 strcmp(s->value, "0") == 0 || strcasecmp(s->value, "OFF") == 0)
+	else if (is_no(s->value))
 		*ret = false;
 	else
-		deck_note(report, DECK_ERROR, s->file, s->line, s->column,
+		deck_note(b->report, DECK_ERROR, s->file, s->line, s->column,
 			  "SETPARM %s='%s': expected 'YES' or 'NO'", s->name,
 			  s->value);
-	return true;
+}
+
+/* Eight switches of Y and N, one for each kind of line; here one Y is enough
+ * for all of them. */
+static void read_iptrace(struct builder *b, const struct deck_setparm *s)
+{
+	size_t n = strlen(s->value);
+
+	if (n == 8 && strspn(s->value, "YNyn") == n)
+		b->d->iptrace = strpbrk(s->value, "Yy") != NULL;
+	else if (is_yes(s->value) || is_no(s->value))
+		b->d->iptrace = is_yes(s->value);
+	else
+		deck_note(b->report, DECK_ERROR, s->file, s->line, s->column,
+			  "SETPARM IPTRACE='%s': expected eight of Y and N",
+			  s->value);
 }
 
 static void read_subtask(struct builder *b, const struct deck_setparm *s)
@@ -458,11 +516,11 @@ static void read_setparm(struct builder *b, const struct deck_setparm *s)
 	if (strcmp(s->name, "SUBTASK") == 0) {
 		read_subtask(b, s);
 	} else if (strcmp(s->name, "SSL$DBG") == 0) {
-		(void)yes(s, b->report, &b->d->ssl_dbg);
+		read_yes(b, s, &b->d->ssl_dbg);
 	} else if (strcmp(s->name, "IPTRACE") == 0) {
-		(void)yes(s, b->report, &b->d->iptrace);
+		read_iptrace(b, s);
 	} else if (strcmp(s->name, "SSL$ICA") == 0) {
-		(void)yes(s, b->report, &b->d->ssl_ica);
+		read_yes(b, s, &b->d->ssl_ica);
 		deck_note(b->report, DECK_INFO, s->file, s->line, s->column,
 			  "SETPARM SSL$ICA: the processor's own "
 			  "instructions are used in any case");
@@ -486,9 +544,14 @@ static void read_settings(struct builder *b)
 			  b->d->id);
 	for (uint32_t i = 0; i < s->n_setparm; i++)
 		read_setparm(b, &s->setparm[i]);
-	/* the first switch of UPSI is the trace */
+	/* the first switch of UPSI is the trace, too */
 	if (s->upsi_line && s->upsi[0] == '1')
 		b->d->iptrace = true;
+	else if (s->upsi_line)
+		deck_note(b->report, DECK_INFO, s->upsi_file, s->upsi_line, 1,
+			  "UPSI %s: only its first switch, the trace, has an "
+			  "effect on tlsd",
+			  s->upsi);
 	if (s->user_line)
 		deck_note(b->report, DECK_INFO, s->user_file, s->user_line, 1,
 			  "// ID USER=%s: tlsd runs as the user that its unit "

@@ -6,7 +6,8 @@
  *   ATTLS port[-port] AS port SSL [keyfile...] [word value]...
  *   ATTLS port[-port] TO target AS port SSL [keyfile...] [word value]...
  *   ATTLS port[-port] TO target CLEAR [word value]...
- *   TIMEOUT seconds       METRICS path
+ *   TIMEOUT seconds       METRICS path        SUBTASK n
+ *   SSL$DBG YES|NO        SSL$ICA YES|NO      IPTRACE YES|NO
  *
  * `target` is an address, a prefix (addr/n), a range (addr-addr), a host name
  * or ANY. Pure, but for asking the host for the number of a user.

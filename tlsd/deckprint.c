@@ -74,17 +74,17 @@ void tlsd_deck_print(const struct tlsd_deck *d, FILE *out)
 
 	if (d->job[0])
 		fprintf(out, "* $$ JOB JNM=%s\n", d->job);
-	if (d->subtasks)
-		fprintf(out, "// SETPARM SUBTASK=%u\n", d->subtasks);
-	if (d->ssl_dbg)
-		fputs("// SETPARM SSL$DBG='YES'\n", out);
-	if (d->ssl_ica)
-		fputs("// SETPARM SSL$ICA='YES'\n", out);
-	if (d->iptrace)
-		fputs("// SETPARM IPTRACE='YES'\n", out);
 	fprintf(out, "ID %s\n", d->id);
 	if (d->metrics[0])
 		fprintf(out, "METRICS %s\n", d->metrics);
+	if (d->subtasks)
+		fprintf(out, "SUBTASK %u\n", d->subtasks);
+	if (d->ssl_dbg)
+		fputs("SSL$DBG YES\n", out);
+	if (d->ssl_ica)
+		fputs("SSL$ICA YES\n", out);
+	if (d->iptrace)
+		fputs("IPTRACE YES\n", out);
 	tlsdeck_init(&at);
 	for (uint32_t i = 0; i < d->n_rules; i++) {
 		const struct tlsd_rule *r = &d->rules[i];
