@@ -58,11 +58,6 @@ static int fail(const char *what, int r)
 	return r;
 }
 
-static void console_path(const struct proxyd *pd, char *buf, size_t len)
-{
-	snprintf(buf, len, "%s/proxyd-%s", daemon_options(pd->daemon)->run_dir,
-		 pd->deck.name);
-}
 
 static bool deck_needs_keys(const struct proxyd_deck *d)
 {

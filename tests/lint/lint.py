@@ -81,7 +81,7 @@ LIBRARIES = [
     (re.compile(r"^gnutls/"), {"tls"}),
     (re.compile(r"^openssl/"), {"keys"}),
     (re.compile(r"^systemd/"), {"msg", "daemon", "ev", ""}),
-    (re.compile(r"^seccomp\.h"), {"daemon", "client"}),
+    (re.compile(r"^seccomp\.h"), {"daemon", "client", "keys"}),
     (re.compile(r"^cap-ng\.h"), {"daemon"}),
     (re.compile(r"^ares"), {"client", "ev", ""}),
     (re.compile(r"^json"), {"console", "msg", ""}),
