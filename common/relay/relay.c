@@ -59,17 +59,26 @@ static void drop_dir(struct relay *r, int i)
 	d->piped = 0;
 }
 
+void relay_close_end(struct relay *r, int side, bool reset)
+{
+	struct relay_end *e = &r->end[side];
+
+	drop_dir(r, side);
+	if (e->watch.fd < 0)
+		return;
+	/* also of a session that is still shaking hands */
+	if (e->tls)
+		relay_tls.close(e, reset);
+	else if (e->io)
+		e->io->close(e, reset);
+	relay_watch_close(r->set, &e->watch);
+}
+
 void relay_abandon(struct relay *r, bool reset)
 {
 	relay_timer_set(r->set, &r->idle, MONO_NEVER);
-	for (int i = 0; i < 2; i++) {
-		struct relay_end *e = &r->end[i];
-
-		drop_dir(r, i);
-		if (e->watch.fd >= 0 && e->io)
-			e->io->close(e, reset);
-		relay_watch_close(r->set, &e->watch);
-	}
+	relay_close_end(r, 0, reset);
+	relay_close_end(r, 1, reset);
 }
 
 static void over(struct relay *r, const struct broken *b)

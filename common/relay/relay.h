@@ -245,5 +245,7 @@ void relay_kill(struct relay *r);
 /* Closes what is open without calling back; `reset` as in relay_io. For an
  * owner that gives up before relay_start(). */
 void relay_abandon(struct relay *r, bool reset);
+/* The same for one end alone. */
+void relay_close_end(struct relay *r, int side, bool reset);
 
 #endif
