@@ -116,7 +116,9 @@ static void on_listener(struct tlsd *td, const struct divert_msg *m)
 			strerror(m->error));
 		return;
 	}
-	log_msg(MSG_BSTT719I, r->number, m->sock.pid, m->sock.as_port, "SSL");
+	/* entry and socket, as on z/VSE */
+	log_msg(MSG_BSTT719I, r->number, (unsigned)(m->serial & 0xffffff),
+		m->sock.as_port, "SSL");
 	if (m->sock.reachable && !r->warned) {
 		r->warned = true;
 		log_msg(MSG_CPLT505W, r->number, at, m->sock.as_port);

@@ -130,6 +130,8 @@ int listen_start(struct api *a, struct api_sock *c, int fd, int backlog,
 		return r;
 	if (listen(fd, backlog) < 0)
 		return -errno;
+	if (c->flags & API_F_LISTEN)
+		return 0; /* only the backlog changed */
 	c->flags |= API_F_LISTEN;
 	/* `fd` keeps this one alive; another may have had the wire's port */
 	listen_inotify(a, now);

@@ -94,8 +94,8 @@ def nginx_clear(net):
                              multi=""))
     net.prog(["nginx", "-e", "stderr", "-p", d, "-c", d + "/nginx.conf"],
              name="nginx")
-    wait_for(lambda: ":8443 " in net.ctl("QUERY", "PORTS") or
-             " 8443 " in net.ctl("QUERY", "PORTS"), "the secure port", 30)
+    wait_for(lambda: net.ctl("QUERY", "PORTS").count("8443") == 2,
+             "both secure ports", 30)
     return files
 
 
