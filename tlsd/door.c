@@ -168,6 +168,7 @@ static bool heard(struct tlsd *td, struct divert_msg *m, int fds[DIVERT_FDS])
 	case DIVERT_DELETE:
 	case DIVERT_OPENED:
 	case DIVERT_FAILED:
+	case DIVERT_RESET:
 	case DIVERT_INTRODUCE:
 	case DIVERT__LAST:
 		break;

@@ -4,11 +4,11 @@
  * that BSTTATLS gives its fields.
  */
 #include "daemon/log.h"
+#include "tls/wall.h"
 #include "tlsd.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static void copy(char *to, size_t len, const char *from)
 {
@@ -72,7 +72,7 @@ void history_add(struct tlsd *td, struct rule *r, bool inbound,
 	char text[PORT_TEXT_MAX];
 	struct tls_info i;
 
-	*h = (struct handshake){.at_s = (uint64_t)time(NULL),
+	*h = (struct handshake){.at_s = (uint64_t)wall_now(),
 				.rule = r->number,
 				.inbound = inbound,
 				.us = us,

@@ -2,17 +2,17 @@
  * pair.c: one connection that a rule covers: the program's end, the wire's
  * end, TLS on the latter.
  *
- *   outbound  CONNECT (stackd opens it) -> HANDSHAKE -> OPEN
+ *   outbound  CONNECT (stackd opens it) -> HANDSHAKE -> PLANT (the program's
+ *             connect() returns) -> OPEN
  *   inbound   HANDSHAKE -> INTRODUCE (stackd connects to the program's
- *             listener) -> PLANT (the program accepts) -> OPEN
+ *             listener) -> PLANT (the program accepts) -> OPEN, or DYING: the
+ *             peer has gone, but the program has not accepted yet; closing
+ *             before it has planted its byte would look like an end of file
  *
  * A handshake is made in steps by the worker threads: when something has come
  * on the wire the session goes to one of them, and comes back finished, failed
  * or hungry. While it is there (`busy`) nothing here touches it; a pair that
  * is to end meanwhile is `dead` and ends when it is back.
- *
- * Nothing is written to the program before its accept() has planted the byte
- * that makes our death a reset: PLANT.
  */
 #include "daemon/log.h"
 #include "tlsd.h"
@@ -21,13 +21,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define INTRODUCE_RETRY_MS 5
 #define SNDBUF_BYTES (1 << 20)
+#define LAST_READS 4 /* of RELAY_CHUNK, before a polite end */
 
-enum state { CONNECT, HANDSHAKE, INTRODUCE, PLANT, OPEN };
+enum state { CONNECT, HANDSHAKE, INTRODUCE, PLANT, OPEN, DYING };
 
 enum { PROGRAM, WIRE }; /* ends of the relay */
 
@@ -46,9 +48,10 @@ struct pair {
 	bool busy;  /* a worker has the session */
 	bool again; /* the wire spoke meanwhile */
 	bool dead;
-	bool gone;  /* stackd has forgotten it */
-	int result; /* of the worker's step */
-	int error;  /* what the program is told, when dead */
+	bool gone;   /* stackd has forgotten it */
+	bool polite; /* ends with a FIN: an alert is on its way */
+	int result;  /* of the worker's step */
+	int error;   /* what the program is told, when dead */
 	uint32_t pid, uid;
 	uint16_t as_port;
 	struct ip_port local, remote; /* as the program sees them */
@@ -57,7 +60,7 @@ struct pair {
 };
 
 static const char *const state_names[] = {"CONNECT", "HANDSHAKE", "INTRODUCE",
-					  "ACCEPT", "OPEN"};
+					  "PROGRAM", "OPEN",      "DYING"};
 
 static struct relay_watch *watch_of(struct pair *p, int end)
 {
@@ -81,14 +84,50 @@ static void forget(struct pair *p)
 	relay_bury(td->set, &p->corpse, p);
 }
 
+/* The alert that says why must arrive: what the peer still said is read, so
+ * that the end is a FIN behind the alert and no reset that overtakes it. */
+static void end_politely(struct pair *p)
+{
+	int fd = watch_of(p, WIRE)->fd;
+
+	if (fd < 0)
+		return;
+	shutdown(fd, SHUT_WR);
+	for (int i = 0; i < LAST_READS; i++) {
+		if (recv(fd, relay_scratch(p->td->set), RELAY_CHUNK,
+			 MSG_DONTWAIT) <= 0)
+			return;
+	}
+}
+
+/* Introduced, and neither accepted nor given up by the program. */
+static bool must_wait(struct pair *p)
+{
+	int queued = 0;
+	const struct relay_watch *w = watch_of(p, PROGRAM);
+
+	return p->inbound && p->state == PLANT && w->fd >= 0 &&
+	       !(w->ready & RELAY_ERR) &&
+	       ioctl(w->fd, FIONREAD, &queued) == 0 && queued == 0;
+}
+
 /* Before it was open. The reason goes to stackd before the program sees the
  * end, so that SO_ERROR finds it. */
 static void end_early(struct pair *p)
 {
-	if (!p->gone)
+	if (!p->gone && !p->inbound)
 		door_say(p->td, DIVERT_FAILED, p->serial, p->error);
+	if (p->polite)
+		end_politely(p);
+	else if (!p->gone)
+		door_say(p->td, DIVERT_RESET, p->serial, 0);
 	tls_session_free(p->session);
 	p->session = NULL;
+	if (must_wait(p)) {
+		p->state = DYING;
+		relay_watch_close(p->td->set, watch_of(p, WIRE));
+		return;
+	}
 	relay_abandon(&p->relay, true);
 	forget(p);
 }
@@ -140,7 +179,7 @@ static void wire_close(struct relay_end *e, bool reset)
 	struct pair *p = container_of(e, struct pair, relay.end[WIRE]);
 
 	if (reset && !p->gone)
-		door_say(p->td, DIVERT_FAILED, p->serial, 0);
+		door_say(p->td, DIVERT_RESET, p->serial, 0);
 	relay_tls.close(e, reset);
 }
 
@@ -150,18 +189,18 @@ void pair_init_io(struct tlsd *td)
 	td->wire_io.close = wire_close;
 }
 
+/* Nothing is written to the program before its connect() cannot fail any
+ * more, or its accept() has planted the byte that makes our death a reset. */
 static void open_relay(struct pair *p)
 {
 	struct relay_end *program = &p->relay.end[PROGRAM];
 	struct relay_end *wire = &p->relay.end[WIRE];
-	int r;
+	int r = relay_program_open(program);
 
-	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
-	/* said first: what the program asks, once it is writable, is true */
-	if (!p->inbound)
-		door_say(p->td, DIVERT_OPENED, p->serial, 0);
-	r = relay_program_open(program);
-	if (r < 0 && r != -EAGAIN) {
+	p->state = PLANT;
+	if (r == -EAGAIN)
+		return;
+	if (r < 0) {
 		give_up(p, -r);
 		return;
 	}
@@ -180,6 +219,13 @@ static void on_program(struct relay_watch *w, mono_t now)
 	struct pair *p = container_of(w, struct pair, relay.end[PROGRAM].watch);
 
 	(void)now;
+	if (p->state == DYING) {
+		if (w->ready & (RELAY_IN | RELAY_ERR)) {
+			relay_abandon(&p->relay, true);
+			forget(p);
+		}
+		return;
+	}
 	if (w->ready & RELAY_ERR) {
 		give_up(p, ECONNRESET); /* it has gone */
 		return;
@@ -278,6 +324,7 @@ static void handshake_failed(struct pair *p, int r)
 	struct tls_error e;
 
 	tls_session_error(p->session, &e);
+	p->polite = true;
 	fail(p, e.text && e.text[0] ? e.text : strerror(-r),
 	     program_error(&e, r));
 }
@@ -288,6 +335,9 @@ static void handshake_ok(struct pair *p)
 	history_add(p->td, p->rule, p->inbound, &p->peer, p->session, NULL,
 		    elapsed_us(p));
 	if (!p->inbound) {
+		/* said first: what the program asks, once it is writable, is
+		 * true */
+		door_say(p->td, DIVERT_OPENED, p->serial, 0);
 		open_relay(p);
 		return;
 	}
@@ -430,6 +480,7 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 
 	if (!p) {
 		door_say(td, DIVERT_FAILED, m->serial, ECONNREFUSED);
+		door_say(td, DIVERT_RESET, m->serial, 0);
 		return;
 	}
 	if (begin(p, wire, program) < 0) {
@@ -479,10 +530,14 @@ void pair_introduced(struct tlsd *td, uint64_t serial, int fd, int error)
 
 static void kill_pair(struct pair *p)
 {
-	if (p->state == OPEN)
+	if (p->state == OPEN) {
 		relay_kill(&p->relay);
-	else
+	} else if (p->state == DYING) {
+		relay_abandon(&p->relay, true);
+		forget(p);
+	} else {
 		give_up(p, ECONNRESET);
+	}
 }
 
 bool pair_reset(struct tlsd *td, uint64_t id)

@@ -55,8 +55,10 @@ enum divert_op {
 	DIVERT_ADD,       /* .rule that lives until its first use or DELETE */
 	DIVERT_DELETE,    /* .rule.id of an added one */
 	DIVERT_OPENED,    /* serial: the program's connect() succeeded */
-	DIVERT_FAILED,    /* serial, error: ends the connection with a reset;
-			   * the error is what the program is told */
+	DIVERT_FAILED,    /* serial, error: what the program is told about
+			   * its connect(), said before its end is closed */
+	DIVERT_RESET,     /* serial: ends the connection with a reset; closing
+			   * the wire's end without it is a FIN */
 	DIVERT_INTRODUCE, /* serial */
 	/* stackd to diverter */
 	DIVERT_READY,      /* error 0 or errno: the set is in force, or not */

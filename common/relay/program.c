@@ -45,11 +45,18 @@ static int discard(struct relay_end *e, uint32_t *at, uint32_t leave)
 
 int relay_program_open(struct relay_end *e)
 {
-	int big = SNDBUF_BYTES;
+	int queued = 0, big = SNDBUF_BYTES;
+	int r = discard(e, &e->skip, 1);
 
+	if (r < 0)
+		return r;
+	if (ioctl(e->watch.fd, FIONREAD, &queued) < 0)
+		return -errno;
+	if (queued < 1)
+		return -EAGAIN;
 	(void)!setsockopt(e->watch.fd, SOL_SOCKET, SO_SNDBUF, &big,
 			  sizeof(big));
-	return discard(e, &e->skip, 1);
+	return 0;
 }
 
 static ssize_t receive(struct relay_end *e, uint32_t front, void *buf,

@@ -141,8 +141,9 @@ extern const struct relay_io relay_program; /* end->lag, end->skip */
 
 struct relay_end;
 /* Before relay_start(): takes the padding out of a program's socket, which so
- * becomes writable. 0; -EAGAIN: some has not come yet, relay_program goes on;
- * or an error. */
+ * becomes writable. 0: its connect() or accept() has succeeded, or cannot fail
+ * any more; -EAGAIN: some padding, or the plant, has not come yet: call again
+ * when something has; or an error. */
 int relay_program_open(struct relay_end *e) MUST_USE;
 
 struct relay_end {

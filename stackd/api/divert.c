@@ -340,7 +340,10 @@ static bool heard(struct api *a, struct divert_msg *m, mono_t now)
 		divert_opened(a, m);
 		return true;
 	case DIVERT_FAILED:
-		divert_failed(a, m, now);
+		divert_failed(a, m);
+		return true;
+	case DIVERT_RESET:
+		divert_reset(a, m, now);
 		return true;
 	case DIVERT_INTRODUCE:
 		divert_introduce(a, m, now);

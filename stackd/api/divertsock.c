@@ -578,14 +578,22 @@ void divert_opened(struct api *a, const struct divert_msg *m)
 		c->dv->opened = true;
 }
 
-void divert_failed(struct api *a, const struct divert_msg *m, mono_t now)
+void divert_failed(struct api *a, const struct divert_msg *m)
+{
+	struct api_sock *c = diverted(a, m->serial, DIVERT_OUT);
+
+	if (c)
+		stream_fail_note(a, c->cookie, m->error);
+}
+
+void divert_reset(struct api *a, const struct divert_msg *m, mono_t now)
 {
 	struct api_sock *c = diverted(a, m->serial, DIVERT_OUT);
 
 	if (!c)
 		c = diverted(a, m->serial, DIVERT_IN);
 	if (c && c->state != API_S_HELD)
-		stream_abort(a, c, m->error, now);
+		stream_abort(a, c, 0, now);
 }
 
 void divert_introduce(struct api *a, struct divert_msg *m, mono_t now)

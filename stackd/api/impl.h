@@ -350,7 +350,8 @@ void divert_refresh(struct api *a, mono_t now);
 void divert_orphan(struct api *a, mono_t now);
 void divert_introduce(struct api *a, struct divert_msg *m, mono_t now);
 void divert_opened(struct api *a, const struct divert_msg *m);
-void divert_failed(struct api *a, const struct divert_msg *m, mono_t now);
+void divert_failed(struct api *a, const struct divert_msg *m);
+void divert_reset(struct api *a, const struct divert_msg *m, mono_t now);
 /* A held connection has its turn; `expired`: its time is over. */
 void divert_again(struct api *a, struct api_sock *c, bool expired, mono_t now);
 void divert_forget(struct api *a, struct api_sock *c); /* frees c->dv */

@@ -167,3 +167,25 @@ class Tlsd:
         """Until no connection is left."""
         wait_for(lambda: not self.query("CONNECTIONS"),
                  "the connections of tlsd to end", seconds)
+
+
+# ---- the wire --------------------------------------------------------------
+
+class Wire:
+    """The packet trace of the stack while it is open; has() looks for bytes
+    that should not be there, or should."""
+
+    def __init__(self, net):
+        self.net = net
+        self.path = WORK + "/wire.pcapng"
+
+    def __enter__(self):
+        self.net.ctl("TRACE", "START", self.path, "SNAPLEN", "65535")
+        return self
+
+    def __exit__(self, *_):
+        self.net.ctl("TRACE", "STOP", check_status=False)
+
+    def has(self, text):
+        with open(self.path, "rb") as f:
+            return text.encode() in f.read()

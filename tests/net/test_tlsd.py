@@ -10,10 +10,11 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
-from couplet_net import (WORK, check, check_equal, main, needs, options,
+from couplet_net import (PROGS, PYTHON, WORK, check, check_equal, main, needs, options,
                          wait_for)
 from test_programs import fetch, host_in_url, make_file, nginx, sha_of
-from tls_net import CERTS, Tlsd, standard_certs
+from tls_net import (CERTS, Tlsd, make_ca, make_cert, revoke,
+                     standard_certs)
 
 CA = CERTS + "/root.crt"
 
@@ -114,6 +115,217 @@ def test_curl_becomes_https(net):
     check_equal(tlsd.last()["result"], "ok", "result")
     tlsd.idle()
     tlsd.stop()
+
+
+# ---- certificates ----------------------------------------------------------
+
+def echo_server(net, *words):
+    """clearend.py on the stack's port 7000 with TLS on 7443."""
+    p = net.prog([PYTHON, PROGS + "/clearend.py", "serve", "0.0.0.0", "7000",
+                  *words], name="server").says("ready")
+    wait_for(lambda: "7443" in net.ctl("QUERY", "PORTS"), "the secure port",
+             30)
+    return p
+
+
+def s_client(net, *words, send="hello", address=None):
+    """openssl s_client of the host; (exit status, output)."""
+    where = address or net.address("p", 4)
+    text = WORK + "/s_client.in"
+    with open(text, "w", encoding="ascii") as f:
+        f.write(send)
+    with open(text, "rb") as f:
+        p = net.host(["openssl", "s_client", "-connect", f"{where}:7443",
+                      "-CAfile", CA, "-verify_return_error", "-quiet",
+                      *words], name="s_client", stdin=f)
+    return p.wait(60), p.text()
+
+
+def cert(name):
+    return ["-cert", f"{CERTS}/{name}.crt", "-key", f"{CERTS}/{name}.key"]
+
+
+SERVER_RULE = ["KEYFILE SERVER", "OPTION SERVER"]
+
+
+@options(seconds=200)
+def test_client_certificates(net):
+    """Required ones: a good one comes through, every other is refused, and
+    the reason is told."""
+    needs("openssl")
+    standard_certs()
+    make_ca("other")
+    make_cert("other", "STRANGER", "email:x@other.test", server=False)
+    make_cert("root", "OLD", "email:old@server.test", server=False,
+              start="200101000000Z", end="200201000000Z")
+    make_cert("root", "EARLY", "email:early@server.test", server=False,
+              start="400101000000Z", end="400201000000Z")
+    make_cert("root", "REVOKED", "email:gone@server.test", server=False)
+    crl = revoke("root", "REVOKED")
+    tlsd = Tlsd(net, SERVER_RULE + ["HANDSHAKE_SERVER 2", "CA_AUTH YES",
+                                    f"CRLFILE {crl}",
+                                    "ATTLS 7000 AS 7443 SSL"])
+    p = echo_server(net, "echo")
+    p2 = net.host([PYTHON, PROGS + "/tlsend.py", "call", net.address("p", 4),
+                   "7443", CA, "notify", "bytes=1000",
+                   f"cert={CERTS}/CLIENT.PEM"], name="tlsend")
+    check("ok" in p2.ok(), p2.text())
+    h = tlsd.last()
+    check_equal(h["certificate"], "CN=CLIENT", "certificate of the client")
+    for version in ("-tls1_2", "-tls1_3"):
+        for name, reason in ((None, "certificate"), ("STRANGER", ""),
+                             ("OLD", "expired"), ("EARLY", "not valid yet"),
+                             ("REVOKED", "revoked")):
+            before = tlsd.query("COUNTERS")["failed"]
+            words = cert(name) if name else []
+            _, out = s_client(net, *words, version)
+            wait_for(lambda b=before: tlsd.query("COUNTERS")["failed"] == b + 1,
+                     f"{name} to be refused", 30)
+            h = tlsd.last()
+            print(f"{version} {name}: {h['reason']}", flush=True)
+            check_equal(h["result"], "failed", f"{name} {version}")
+            check(reason in h["reason"],
+                  f"{name}: {h['reason']!r} does not say {reason!r}")
+            check("alert" in out, f"{name}: the client saw no alert: {out}")
+            check("handshake failed" in tlsd.proc.text(), "it is logged")
+    check_equal(p.text().count("end 1000 "), 1, "connections that the program saw")
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=200)
+def test_servers_are_verified(net):
+    """HANDSHAKE_CLIENT 0: expired, wrong name, unknown CA and revoked are
+    refused, and the program's connect() fails."""
+    needs("nginx", "openssl")
+    standard_certs()
+    make_ca("other")
+    make_cert("other", "ALIEN", "IP:10.77.0.1")
+    make_cert("root", "OLD", "IP:10.77.0.1", start="200101000000Z",
+              end="200201000000Z")
+    make_cert("root", "NAMED", "DNS:elsewhere.test")
+    make_cert("root", "REVOKED", "IP:10.77.0.1")
+    crl = revoke("root", "REVOKED")
+    deck = ["OPTION CLIENT", "HANDSHAKE_CLIENT 0", f"CAFILE {CA}",
+            f"CRLFILE {crl}", "ATTLS 80 TO ANY AS 8443 SSL"]
+    tlsd = Tlsd(net, deck)
+    for name, reason in (("ALIEN", ""), ("OLD", "expired"),
+                         ("NAMED", "name"), ("REVOKED", "revoked")):
+        web = https_nginx(net, name)[0]
+        p = net.prog([PYTHON, PROGS + "/clearend.py", "call",
+                      net.address("h", 4), "80", "GET / HTTP/1.0\r\n\r\n"],
+                     name="call")
+        check_equal(p.wait(60), 1, f"{name}: exit status; {p.text()}")
+        check("failed EPROTO" in p.text(), f"{name}: {p.text()}")
+        h = tlsd.last()
+        print(f"{name}: {h['reason']}", flush=True)
+        check_equal(h["result"], "failed", name)
+        check(reason in h["reason"],
+              f"{name}: {h['reason']!r} does not say {reason!r}")
+        web.stop()
+        wait_for(lambda: not net.h.run(["ss", "-Hltn", "sport = :8443"])
+                 .strip(), "nginx to end")
+    # a name of the rule's own, and HANDSHAKE_CLIENT 3
+    https_nginx(net)
+    tlsd.deck(deck[:-1] + ["ATTLS 80 TO ANY AS 8443 SSL * NAME server.test"])
+    tlsd.ctl("RELOAD")
+    fetched(net)
+    tlsd.deck(["OPTION CLIENT", "ATTLS 80 TO ANY AS 8443 SSL"])
+    tlsd.ctl("RELOAD")
+    wait_for(lambda: "CPLT507W" in tlsd.proc.text(),
+             "a warning that nobody is checked")
+    fetched(net)
+    tlsd.idle()
+    tlsd.stop()
+
+
+# ---- ends ------------------------------------------------------------------
+
+def tlsend(net, way, how, *words, port="7443", side="h"):
+    file = CA if way == "call" else f"{CERTS}/SERVER.PEM"
+    where = net.address("p", 4) if way == "call" else "0.0.0.0"
+    return net.side(side)([PYTHON, PROGS + "/tlsend.py", way, where, port,
+                           file, how, *words], name="tlsend-" + how)
+
+
+@options(seconds=200)
+def test_no_silent_truncation_inbound(net):
+    """A client's close_notify is an end of file for the program; a FIN without
+    one, and a reset, are a reset."""
+    standard_certs()
+    tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"])
+    p = echo_server(net)
+    for version in ("1.2", "1.3"):
+        for how, end in (("notify", "end 100000 "), ("cut", "reset"),
+                         ("reset", None)):
+            before = len(p.text())
+            tlsend(net, "call", how, "bytes=100000",
+                   f"version={version}").ok(60)
+            if how == "reset":
+                # it may come before the program was told of the connection
+                tlsd.idle()
+                check("end" not in p.text()[before:], p.text())
+                continue
+            wait_for(lambda b=before: p.text()[b:].strip(),
+                     f"the program to see {how}", 60)
+            seen = p.text()[before:]
+            check(end in seen, f"{how}, TLS {version}: program saw {seen}")
+            if how == "cut":
+                check("reset 100000 ECONNRESET" in seen,
+                      f"what was sent is delivered before: {seen}")
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=200)
+def test_no_silent_truncation_outbound(net):
+    """The same for a server's answer."""
+    standard_certs()
+    tlsd = Tlsd(net, ["OPTION CLIENT", "HANDSHAKE_CLIENT 0", f"CAFILE {CA}",
+                      "ATTLS 7001 TO ANY AS 7444 SSL"])
+    for version in ("1.2", "1.3"):
+        for how, end in (("notify", "end 100000 "),
+                         ("cut", "reset 100000 ECONNRESET"),
+                         ("reset", "reset")):
+            server = tlsend(net, "serve", how, "bytes=100000",
+                            f"version={version}", port="7444"
+                            ).says("ready")
+            p = net.prog([PYTHON, PROGS + "/clearend.py", "call",
+                          net.address("h", 4), "7001", "hello"], name="call")
+            check_equal(p.wait(90), 0, p.text())
+            check("connected 7001" in p.text(),
+                  f"getpeername tells the program's port: {p.text()}")
+            check(end in p.text(), f"{how}, {version}: {p.text()}")
+            server.stop()
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=200)
+def test_silent_peers_do_not_block(net):
+    """Many clients that say nothing, or half a hello, time out; others are
+    served meanwhile."""
+    standard_certs()
+    tlsd = Tlsd(net, SERVER_RULE + ["TIMEOUT 5",
+                                    "ATTLS 7000 AS 7443 SSL"])
+    p = echo_server(net)
+    quiet = [tlsend(net, "call", how) for how in ("silent", "stop") * 20]
+    wait_for(lambda: len(tlsd.query("CONNECTIONS")) == 40,
+             "forty silent connections", 60)
+    tlsend(net, "call", "notify", "bytes=1000").ok(60)
+    wait_for(lambda: "end 1000 " in p.text(), "the one that speaks")
+    for q in quiet:
+        q.ok(60)
+    check_equal(tlsd.query("COUNTERS")["timeouts"], 40, "time-outs")
+    tlsd.idle()
+    tlsd.stop()
+
+
+def fetched(net, status=0):
+    """curl on the stack gets something by http:// from port 80 of the host."""
+    p = net.prog(["curl", "-sS", "-f", "--max-time", "60", "-o", "/dev/null",
+                  f"http://{net.address('h', 4)}/small"], name="curl")
+    check_equal(p.wait(90), status, f"curl: {p.text()}")
 
 
 if __name__ == "__main__":

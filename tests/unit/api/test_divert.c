@@ -210,6 +210,7 @@ static void test_failed_handshake_has_its_reason(void **state)
 	c = connect_later(&clear);
 	m = hear(DIVERT_SOCKET, fds);
 	say(DIVERT_FAILED, m.serial, EPROTO);
+	say(DIVERT_RESET, m.serial, 0);
 	close(fds[0]);
 	assert_true(wait_for(c, POLLOUT) & POLLERR);
 	assert_int_equal(soerror(c), EPROTO);
