@@ -58,7 +58,6 @@ static int fail(const char *what, int r)
 	return r;
 }
 
-
 static bool deck_needs_keys(const struct proxyd_deck *d)
 {
 	for (uint32_t i = 0; i < d->n_proxies; i++) {

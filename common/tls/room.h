@@ -35,9 +35,9 @@ struct tls_ident {
 	unsigned n_chain;
 	gnutls_x509_crt_t leaf;
 	gnutls_x509_crt_t issuer; /* NULL: not in the key file */
-	bool ecdsa;		  /* or EdDSA; else RSA */
-	pthread_mutex_t lock;	  /* of staple */
-	struct staple *staple;	  /* NULL: none */
+	bool ecdsa;               /* or EdDSA; else RSA */
+	pthread_mutex_t lock;     /* of staple */
+	struct staple *staple;    /* NULL: none */
 };
 
 /* The response to send now, one reference, or NULL. */
@@ -106,7 +106,8 @@ struct tls_policy {
 	unsigned n_warnings;
 };
 
-/* ---- session.c, hello.c, verify.c, record.c, info.c ----------------------- */
+/* ---- session.c, hello.c, verify.c, record.c, info.c -----------------------
+ */
 
 /* What only a handshake or a question about it needs; an idle session has
  * none. */
@@ -123,23 +124,23 @@ struct tls_session {
 	struct tls_policy *policy;
 	const struct tls_io *io;
 	void *arg;
-	char *peer;		 /* client: name of the server */
-	struct staple *staple;	 /* being sent */
+	char *peer;              /* client: name of the server */
+	struct staple *staple;   /* being sent */
 	struct scratch *scratch; /* NULL most of the time */
-	char *text;		 /* of the error; NULL: none or no memory */
-	size_t held;		 /* plaintext bytes of a record not pushed */
-	int io_error;		 /* negative errno of io, 0 */
-	int code;		 /* what the fatal call returned, 0 */
-	uint8_t kind;		 /* enum tls_error_kind */
+	char *text;              /* of the error; NULL: none or no memory */
+	size_t held;             /* plaintext bytes of a record not pushed */
+	int io_error;            /* negative errno of io, 0 */
+	int code;                /* what the fatal call returned, 0 */
+	uint8_t kind;            /* enum tls_error_kind */
 	uint8_t alert;
-	uint8_t ident;		 /* index of what was sent */
-	uint8_t odd;		 /* harmless but odd records in a row */
+	uint8_t ident; /* index of what was sent */
+	uint8_t odd;   /* harmless but odd records in a row */
 	bool alert_received : 1;
-	bool done : 1;	   /* handshake */
+	bool done : 1; /* handshake */
 	bool dead : 1;
 	bool closing : 1;  /* close_notify is out or held */
 	bool closed : 1;   /* close_notify sent */
-	bool ended : 1;	   /* close_notify received */
+	bool ended : 1;    /* close_notify received */
 	bool verified : 1; /* the peer's certificate was found good */
 	bool want_out : 1;
 	bool offers_ecdsa : 1; /* ClientHello: a suite for ECDSA */

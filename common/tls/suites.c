@@ -72,12 +72,10 @@ static const struct suite suites[] = {
 	 AUTH_ECDSA, true},
 	{0xc014, "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "ECDHE-RSA-AES256-SHA",
 	 "ECDHE-RSA", "AES-256-CBC", "SHA1", AUTH_RSA, true},
-	{0x0067, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256",
-	 "DHE-RSA-AES128-SHA256", "DHE-RSA", "AES-128-CBC", "SHA256", AUTH_RSA,
-	 true},
-	{0x006b, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256",
-	 "DHE-RSA-AES256-SHA256", "DHE-RSA", "AES-256-CBC", "SHA256", AUTH_RSA,
-	 true},
+	{0x0067, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA256", "DHE-RSA-AES128-SHA256",
+	 "DHE-RSA", "AES-128-CBC", "SHA256", AUTH_RSA, true},
+	{0x006b, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA256", "DHE-RSA-AES256-SHA256",
+	 "DHE-RSA", "AES-256-CBC", "SHA256", AUTH_RSA, true},
 	{0x0033, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA", "DHE-RSA-AES128-SHA",
 	 "DHE-RSA", "AES-128-CBC", "SHA1", AUTH_RSA, true},
 	{0x0039, "TLS_DHE_RSA_WITH_AES_256_CBC_SHA", "DHE-RSA-AES256-SHA",
@@ -108,10 +106,10 @@ static const struct {
 	uint16_t number;
 	const char *why;
 } never[] = {
-	{0x0001, "NULL"},   {0x0002, "NULL"},	{0x003b, "NULL"},
+	{0x0001, "NULL"},   {0x0002, "NULL"},   {0x003b, "NULL"},
 	{0x0003, "export"}, {0x0006, "export"}, {0x0004, "RC4"},
-	{0x0005, "RC4"},    {0x0009, "DES"},	{0x0012, "DES"},
-	{0x0015, "DES"},    {0x0013, "DSS"},	{0x0032, "DSS"},
+	{0x0005, "RC4"},    {0x0009, "DES"},    {0x0012, "DES"},
+	{0x0015, "DES"},    {0x0013, "DSS"},    {0x0032, "DSS"},
 	{0x0038, "DSS"},
 };
 
@@ -121,29 +119,22 @@ struct group {
 
 /* Names of IANA, of OpenSSL and of people. */
 static const struct group groups[] = {
-	{"X25519", "X25519"},
-	{"P-256", "SECP256R1"},
-	{"SECP256R1", "SECP256R1"},
-	{"PRIME256V1", "SECP256R1"},
-	{"P256", "SECP256R1"},
-	{"P-384", "SECP384R1"},
-	{"SECP384R1", "SECP384R1"},
-	{"P384", "SECP384R1"},
-	{"P-521", "SECP521R1"},
-	{"SECP521R1", "SECP521R1"},
-	{"P521", "SECP521R1"},
-	{"X448", "X448"},
-	{"FFDHE2048", "FFDHE2048"},
-	{"FFDHE3072", "FFDHE3072"},
-	{"FFDHE4096", "FFDHE4096"},
-	{"FFDHE6144", "FFDHE6144"},
+	{"X25519", "X25519"},       {"P-256", "SECP256R1"},
+	{"SECP256R1", "SECP256R1"}, {"PRIME256V1", "SECP256R1"},
+	{"P256", "SECP256R1"},      {"P-384", "SECP384R1"},
+	{"SECP384R1", "SECP384R1"}, {"P384", "SECP384R1"},
+	{"P-521", "SECP521R1"},     {"SECP521R1", "SECP521R1"},
+	{"P521", "SECP521R1"},      {"X448", "X448"},
+	{"FFDHE2048", "FFDHE2048"}, {"FFDHE3072", "FFDHE3072"},
+	{"FFDHE4096", "FFDHE4096"}, {"FFDHE6144", "FFDHE6144"},
 	{"FFDHE8192", "FFDHE8192"},
 };
 
 static const char default_groups[] =
 	"X25519 P-256 P-384 P-521 X448 FFDHE2048 FFDHE3072";
 
-/* ---- names ------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------
+ */
 
 const char *tls_suite_name(uint16_t number)
 {
@@ -176,7 +167,7 @@ int tls_version_parse(const char *text)
 		const char *text;
 		enum tls_version v;
 	} table[] = {
-		{"1", TLS_1_0},	  {"1.0", TLS_1_0}, {"1.1", TLS_1_1},
+		{"1", TLS_1_0},   {"1.0", TLS_1_0}, {"1.1", TLS_1_1},
 		{"1.2", TLS_1_2}, {"1.3", TLS_1_3},
 	};
 
@@ -202,8 +193,8 @@ static bool is_gnutls_name(const struct suite *s, const char *word)
 	n = strlen(with + 5);
 	if (strncasecmp(word + head, with + 5, n) != 0)
 		return false;
-	return word[head + n] == '\0' ||
-	       (strcmp(s->mac, "SHA1") == 0 && strcmp(word + head + n, "1") == 0);
+	return word[head + n] == '\0' || (strcmp(s->mac, "SHA1") == 0 &&
+					  strcmp(word + head + n, "1") == 0);
 }
 
 static int hex_number(const char *word)
@@ -252,7 +243,8 @@ static int no_suite(const char *word, char *why)
 	return -EINVAL;
 }
 
-/* ---- lists ------------------------------------------------------------------- */
+/* ---- lists
+ * ------------------------------------------------------------------- */
 
 struct list {
 	const struct suite *suite[TLS_SUITES_MAX];
@@ -351,7 +343,8 @@ static void complete_list(const struct suite_wish *w, struct list *l)
 			l->suite[l->n++] = &suites[i];
 }
 
-/* ---- GnuTLS' words ------------------------------------------------------------ */
+/* ---- GnuTLS' words
+ * ------------------------------------------------------------ */
 
 struct words {
 	char text[2048];
@@ -391,16 +384,23 @@ static void put_versions(struct words *w, const struct suite_wish *wish)
 
 static void put_signatures(struct words *w, bool legacy)
 {
-	static const char *const table[] = {
-		"ECDSA-SECP256R1-SHA256", "RSA-PSS-RSAE-SHA256",
-		"RSA-PSS-SHA256",	  "EDDSA-ED25519",
-		"ECDSA-SECP384R1-SHA384", "RSA-PSS-RSAE-SHA384",
-		"RSA-PSS-SHA384",	  "EDDSA-ED448",
-		"ECDSA-SECP521R1-SHA512", "RSA-PSS-RSAE-SHA512",
-		"RSA-PSS-SHA512",	  "ECDSA-SHA256",
-		"ECDSA-SHA384",		  "ECDSA-SHA512",
-		"RSA-SHA256",		  "RSA-SHA384",
-		"RSA-SHA512"};
+	static const char *const table[] = {"ECDSA-SECP256R1-SHA256",
+					    "RSA-PSS-RSAE-SHA256",
+					    "RSA-PSS-SHA256",
+					    "EDDSA-ED25519",
+					    "ECDSA-SECP384R1-SHA384",
+					    "RSA-PSS-RSAE-SHA384",
+					    "RSA-PSS-SHA384",
+					    "EDDSA-ED448",
+					    "ECDSA-SECP521R1-SHA512",
+					    "RSA-PSS-RSAE-SHA512",
+					    "RSA-PSS-SHA512",
+					    "ECDSA-SHA256",
+					    "ECDSA-SHA384",
+					    "ECDSA-SHA512",
+					    "RSA-SHA256",
+					    "RSA-SHA384",
+					    "RSA-SHA512"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		put(w, "SIGN-", table[i]);
@@ -461,8 +461,7 @@ static int make(const struct suite_wish *wish, const struct list *l,
 	put(&w, "", "COMP-NULL");
 	put(&w, "", "CTYPE-X509");
 	if (wish->server)
-		w.len += (size_t)snprintf(w.text + w.len,
-					  sizeof w.text - w.len,
+		w.len += (size_t)snprintf(w.text + w.len, sizeof w.text - w.len,
 					  ":%%SERVER_PRECEDENCE");
 	r = gnutls_priority_init(ret, w.text, &at);
 	if (r == GNUTLS_E_SUCCESS)
