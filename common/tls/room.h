@@ -143,6 +143,7 @@ struct tls_session {
 	bool ended : 1;    /* close_notify received */
 	bool verified : 1; /* the peer's certificate was found good */
 	bool want_out : 1;
+	bool starved : 1;      /* pull said -EAGAIN */
 	bool offers_ecdsa : 1; /* ClientHello: a suite for ECDSA */
 	bool offers_13 : 1;    /* ClientHello: TLS 1.3 */
 };
@@ -167,6 +168,10 @@ int hello_read(struct tls_session *s, const uint8_t *msg, size_t len) MUST_USE;
 int verify_peer(struct tls_session *s) MUST_USE;
 /* The peer's own certificate, the caller deinits; NULL: none. */
 gnutls_x509_crt_t verify_peer_cert(struct tls_session *s);
+
+/* info.c: the user whom `cert` maps to under `p`; false: nobody. */
+bool session_user(const struct tls_policy *p, gnutls_x509_crt_t cert,
+		  char user[TLS_USER_MAX]);
 
 /* map.c is in map.h, ocsp.c in ocsp.h. */
 
