@@ -42,9 +42,8 @@ static bool answer(struct ftp *f, uint8_t how)
 		ftp_tls_done(f);
 		return true;
 	case FTP_WISH_LISTEN:
-		at.addr = ip_loopback((enum ip_family)f->cfg
-					      .peer[ftp_wish(f)->side]
-					      .family);
+		at.addr = ip_loopback(
+			(enum ip_family)f->cfg.peer[ftp_wish(f)->side].family);
 		ftp_listening(f, how & 1 ? &at : NULL);
 		return true;
 	case FTP_WISH_BLIND:

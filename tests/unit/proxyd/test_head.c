@@ -15,8 +15,7 @@ static void v1_good(void **state)
 {
 	static const char line[] =
 		"PROXY TCP4 192.0.2.1 198.51.100.2 65535 443\r\nGET /";
-	static const char line6[] =
-		"PROXY TCP6 2001:db8::1 ::1 1 2\r\n";
+	static const char line6[] = "PROXY TCP6 2001:db8::1 ::1 1 2\r\n";
 	struct ip_addr want = ip_v4(192, 0, 2, 1);
 	struct head_proxy h;
 
@@ -32,9 +31,8 @@ static void v1_good(void **state)
 	assert_int_equal(h.client.addr.family, IP_V6);
 	assert_int_equal(parse("PROXY UNKNOWN\r\n", 15, HEAD_V1, &h), 15);
 	assert_false(h.known);
-	assert_int_equal(parse("PROXY UNKNOWN a b c d e f\r\n", 27, HEAD_V1,
-			       &h),
-			 27);
+	assert_int_equal(
+		parse("PROXY UNKNOWN a b c d e f\r\n", 27, HEAD_V1, &h), 27);
 	assert_false(h.known);
 }
 
@@ -77,8 +75,8 @@ static void pieces_ask_for_more(void **state)
 		size_t n = head_proxy_emit(v, &a, &b, buf);
 
 		for (size_t k = 1; k < n; k++)
-			assert_int_equal(
-				parse(buf, k, HEAD_V1 | HEAD_V2, &h), -EAGAIN);
+			assert_int_equal(parse(buf, k, HEAD_V1 | HEAD_V2, &h),
+					 -EAGAIN);
 		assert_int_equal(parse(buf, n, HEAD_V1 | HEAD_V2, &h), n);
 		assert_true(h.known);
 		assert_true(ip_eq(&h.client.addr, &a.addr));
@@ -114,7 +112,8 @@ static void v2_with_tlvs_local_and_lies(void **state)
 	assert_int_equal(parse(buf, 32, HEAD_V2, &h), -EPROTO);
 }
 
-/* ---- ClientHello ------------------------------------------------------------- */
+/* ---- ClientHello
+ * ------------------------------------------------------------- */
 
 static uint8_t hello[1200];
 
@@ -132,7 +131,7 @@ static size_t make_hello(const char *name, size_t record)
 
 	memset(body, 7, sizeof body);
 	n = 4 + 2 + 32;
-	body[n++] = 0;                 /* session id */
+	body[n++] = 0;                     /* session id */
 	memcpy(body + n, "\0\2\x13\1", 4); /* suites */
 	n += 4;
 	memcpy(body + n, "\1\0", 2); /* compression */
@@ -186,9 +185,9 @@ static void what_is_no_hello_is_refused(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(head_sni((const uint8_t *)"GET / HTTP/1.1\r\n", 16,
-				  name),
-			 -EPROTO);
+	assert_int_equal(
+		head_sni((const uint8_t *)"GET / HTTP/1.1\r\n", 16, name),
+		-EPROTO);
 	n = make_hello("a b", 1000);
 	assert_int_equal(head_sni(hello, n, name), -EPROTO);
 	n = make_hello("ok", 1000);

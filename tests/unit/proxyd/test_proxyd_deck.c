@@ -100,9 +100,9 @@ static void too_many_of_everything(void **state)
 		n += (size_t)snprintf(text + n, cap - n,
 				      "DENY FROM 192.0.2.%u\n", i);
 	for (unsigned i = 1; i <= PROXYD_PROXIES_MAX + 1; i++)
-		n += (size_t)snprintf(
-			text + n, cap - n,
-			"PROXY TCP V4 %u TXT * TO V4 2 TXT * x\n", i);
+		n += (size_t)snprintf(text + n, cap - n,
+				      "PROXY TCP V4 %u TXT * TO V4 2 TXT * x\n",
+				      i);
 	for (unsigned i = 0; i <= PROXYD_SNIS_MAX; i++)
 		n += (size_t)snprintf(text + n, cap - n, "SNI a%u x\n", i);
 	for (unsigned i = 0; i <= PROXYD_HOSTS_MAX; i++)

@@ -126,8 +126,7 @@ static void more_addresses_than_fit_are_left_out(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(in); i++)
-		in[i] = i % 2 ? ip_v4(1, 2, 3, (uint8_t)i)
-			      : ip_loopback(IP_V6);
+		in[i] = i % 2 ? ip_v4(1, 2, 3, (uint8_t)i) : ip_loopback(IP_V6);
 	target_set_addrs(&t, in, ARRAY_SIZE(in), (mono_t){5});
 	assert_int_equal(t.n_addrs, TARGET_ADDRS_MAX);
 }
