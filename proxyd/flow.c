@@ -57,6 +57,8 @@ static void log_end(const struct flow *f, enum flow_end why, const char *text)
 	const struct proxyd *pd = f->px->pd;
 	char client[PORT_TEXT_MAX], server[PORT_TEXT_MAX] = "-";
 	char ms[32];
+	unsigned long long id = f->id, in = f->relay.dir[0].bytes,
+			   out = f->relay.dir[1].bytes;
 	dur_t life = mono_sub(relay_now(pd->set), f->started);
 
 	if (pd->deck.log == PROXYD_LOG_NONE ||
@@ -68,12 +70,11 @@ static void log_end(const struct flow *f, enum flow_end why, const char *text)
 	snprintf(ms, sizeof ms, "%lld.%03lld", (long long)(dur_ms(life) / 1000),
 		 (long long)(dur_ms(life) % 1000));
 	if (why == FLOW_END_OK)
-		log_every(MSG_CPLT610I, f->id, client, f->px->label, server,
-			  f->relay.dir[0].bytes, f->relay.dir[1].bytes, ms);
+		log_every(MSG_CPLT610I, id, client, f->px->label, server, in,
+			  out, ms);
 	else
-		log_every(MSG_CPLT611W, f->id, client, f->px->label, server,
-			  f->relay.dir[0].bytes, f->relay.dir[1].bytes, ms,
-			  flow_end_name(why), text);
+		log_every(MSG_CPLT611W, id, client, f->px->label, server, in,
+			  out, ms, flow_end_name(why), text);
 }
 
 static void leave_target(struct flow *f)

@@ -132,12 +132,14 @@ static void log_flow(const struct udp_flow *f)
 {
 	const struct proxyd *pd = f->u->pd;
 	char client[PORT_TEXT_MAX], server[PORT_TEXT_MAX];
+	unsigned long long in = f->bytes[0], out = f->bytes[1];
+	unsigned long long n_in = f->datagrams[0], n_out = f->datagrams[1];
 
 	if (pd->deck.log != PROXYD_LOG_ALL)
 		return;
 	log_every(MSG_CPLT618I, ip_port_format(&f->client, client),
-		  f->u->px->label, ip_port_format(&f->server, server),
-		  f->datagrams[0], f->bytes[0], f->datagrams[1], f->bytes[1]);
+		  f->u->px->label, ip_port_format(&f->server, server), n_in, in,
+		  n_out, out);
 }
 
 static void flow_end(struct udp_flow *f)
