@@ -6,6 +6,7 @@ TLS on the wire.
 """
 
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
@@ -13,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
 from couplet_net import (PROGS, PYTHON, WORK, check, check_equal, main, needs, options,
                          wait_for)
 from test_programs import fetch, host_in_url, make_file, nginx, sha_of
-from tls_net import (CERTS, Tlsd, make_ca, make_cert, revoke,
+from tls_net import (CERTS, Tlsd, Wire, make_ca, make_cert, revoke,
                      standard_certs)
 
 CA = CERTS + "/root.crt"
@@ -128,8 +129,9 @@ def echo_server(net, *words):
     return p
 
 
-def s_client(net, *words, send="hello", address=None):
-    """openssl s_client of the host; (exit status, output)."""
+def s_client(net, *words, send="hello", address=None, wait=False):
+    """openssl s_client of the host; (exit status, output). `wait`: until the
+    server ends it, e.g. by an alert."""
     where = address or net.address("p", 4)
     text = WORK + "/s_client.in"
     with open(text, "w", encoding="ascii") as f:
@@ -137,7 +139,7 @@ def s_client(net, *words, send="hello", address=None):
     with open(text, "rb") as f:
         p = net.host(["openssl", "s_client", "-connect", f"{where}:7443",
                       "-CAfile", CA, "-verify_return_error", "-quiet",
-                      *words], name="s_client", stdin=f)
+                      "-ign_eof" if wait else "-no_ign_eof", *words], name="s_client", stdin=f)
     return p.wait(60), p.text()
 
 
@@ -178,7 +180,7 @@ def test_client_certificates(net):
                              ("REVOKED", "revoked")):
             before = tlsd.query("COUNTERS")["failed"]
             words = cert(name) if name else []
-            _, out = s_client(net, *words, version)
+            _, out = s_client(net, *words, version, wait=True)
             wait_for(lambda b=before: tlsd.query("COUNTERS")["failed"] == b + 1,
                      f"{name} to be refused", 30)
             h = tlsd.last()
@@ -317,6 +319,177 @@ def test_silent_peers_do_not_block(net):
     for q in quiet:
         q.ok(60)
     check_equal(tlsd.query("COUNTERS")["timeouts"], 40, "time-outs")
+    tlsd.idle()
+    tlsd.stop()
+
+
+# ---- tlsd comes and goes ---------------------------------------------------
+
+SECRET = "attack-at-dawn"
+
+
+def call_out(net, seconds=60):
+    """A program that sends SECRET to the host's port 7001, which a rule
+    covers; its output."""
+    p = net.prog([PYTHON, PROGS + "/clearend.py", "call",
+                  net.address("h", 4), "7001", SECRET], name="call")
+    return p.wait(seconds), p.text()
+
+
+OUT_DECK = ["OPTION CLIENT", "HANDSHAKE_CLIENT 0", f"CAFILE {CA}",
+            "ATTLS 7001 TO ANY AS 7444 SSL"]
+
+
+@options(seconds=250, deck_extra="TLS WAIT 2")
+def test_outbound_never_in_clear(net):
+    """tlsd killed, started again, ended, reloaded: a connection that a rule
+    covers is TLS or fails. A clear-text server on the clear port, and the
+    packet trace, would see a byte in clear."""
+    standard_certs()
+    clear = net.host([PYTHON, PROGS + "/clearend.py", "serve", "0.0.0.0",
+                      "7001"], name="in-clear").says("ready")
+    tlsend(net, "serve", "notify", "bytes=1000", port="7444").says("ready")
+    with Wire(net) as wire:
+        tlsd = Tlsd(net, OUT_DECK)
+        check("end 1000 " in call_out(net)[1], "with tlsd")
+        tlsd.proc.kill(signal.SIGKILL)
+        tlsd.proc.wait(30)
+        status, out = call_out(net)
+        check("failed ECONNREFUSED" in out, f"tlsd was killed: {out}")
+        # held, not refused, when it comes back in time
+        p = net.prog([PYTHON, PROGS + "/clearend.py", "call",
+                      net.address("h", 4), "7001", SECRET], name="held")
+        wait_for(lambda: '"held":1' in net.ctl("--json", "QUERY", "TLS")
+                 .replace(" ", "") or not p.alive(), "the call to be held")
+        tlsd.start()
+        p.wait(60)
+        check("end 1000 " in p.text() or "failed ECONNREFUSED" in p.text(),
+              p.text())
+        check("end 1000 " in call_out(net)[1], "started again")
+        tlsd.ctl("RELOAD")
+        check("end 1000 " in call_out(net)[1], "after a reload")
+        tlsd.stop()
+        status, out = call_out(net)
+        check("failed ECONNREFUSED" in out, f"tlsd has ended: {out}")
+        check_equal(clear.text().strip(), "ready", "the clear port")
+        check(not wire.has(SECRET), "a clear byte was on the wire")
+        # the operator may give the rules up; then it is clear, and the trace
+        # shows that it would have been seen
+        net.ctl("TLS", "RELEASE")
+        check_equal(call_out(net)[0], 0, "in clear")
+        wait_for(lambda: wire.has(SECRET), "the trace to show it", 30)
+
+
+@options(seconds=200,
+         deck_extra="TLS HOLD OUT 7001\nTLS HOLD IN 7000\nTLS WAIT 60")
+def test_no_gap_at_boot(net):
+    """Before tlsd has ever run the deck's HOLD covers its ports: the call
+    waits, the server's clear port is closed."""
+    standard_certs()
+    clear = net.host([PYTHON, PROGS + "/clearend.py", "serve", "0.0.0.0",
+                      "7001"], name="in-clear").says("ready")
+    tlsend(net, "serve", "notify", "bytes=1000", port="7444").says("ready")
+    server = net.prog([PYTHON, PROGS + "/clearend.py", "serve", "0.0.0.0",
+                       "7000"], name="server").says("ready")
+    refused = net.host([PYTHON, PROGS + "/clearend.py", "call",
+                        net.address("p", 4), "7000", SECRET], name="from-h")
+    check_equal(refused.wait(60), 1, refused.text())
+    check("failed ECONNREFUSED" in refused.text(), refused.text())
+    with Wire(net) as wire:
+        p = net.prog([PYTHON, PROGS + "/clearend.py", "call",
+                      net.address("h", 4), "7001", SECRET], name="held")
+        wait_for(lambda: '"held":1' in net.ctl("--json", "QUERY", "TLS")
+                 .replace(" ", ""), "the call to be held", 30)
+        tlsd = Tlsd(net, OUT_DECK + ["KEYFILE SERVER", "OPTION SERVER",
+                                     "ATTLS 7000 AS 7443 SSL CLOSED"])
+        check_equal(p.wait(60), 0, p.text())
+        check("end 1000 " in p.text(), p.text())
+        tlsend(net, "call", "notify", "bytes=1000").ok(60)
+        wait_for(lambda: "end 1000 " in server.text(), "the program", 30)
+        check(not wire.has(SECRET), "a clear byte was on the wire")
+    check_equal(clear.text().strip(), "ready", "the clear port")
+    again = net.host([PYTHON, PROGS + "/clearend.py", "call",
+                      net.address("p", 4), "7000", SECRET], name="from-h")
+    check_equal(again.wait(60), 1, "CLOSED: " + again.text())
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=250)
+def test_inbound_listener_is_not_lost(net):
+    """A listener that was there before tlsd is picked up, whatever becomes of
+    tlsd; while it is away the secure port refuses; a connection that stood
+    ends with a reset."""
+    standard_certs()
+    deck = SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"]
+    p = net.prog([PYTHON, PROGS + "/clearend.py", "serve", "0.0.0.0", "7000"],
+                 name="server").says("ready")
+    tlsd = Tlsd(net, deck)
+
+    def served(n):
+        tlsend(net, "call", "notify", "bytes=1000").ok(60)
+        wait_for(lambda: p.text().count("end 1000 ") == n,
+                 f"connection {n} to be served", 60)
+    served(1)
+    # one that stands while tlsd is killed
+    stand = tlsend(net, "call", "stand")
+    stand.says("standing")
+    wait_for(lambda: any(c["state"] == "OPEN"
+                         for c in tlsd.query("CONNECTIONS")),
+             "the connection to stand", 60)
+    tlsd.proc.kill(signal.SIGKILL)
+    tlsd.proc.wait(30)
+    wait_for(lambda: "reset" in p.text(), "the program to see the reset", 60)
+    check("reset" in stand.ok(60), stand.text())
+    check("refused" in tlsend(net, "call", "notify").ok(60),
+          "the secure port without tlsd")
+    tlsd.start()
+    served(2)
+    tlsd.ctl("RELOAD")
+    served(3)
+    # SUSPEND of the clear port does not cut TLS off
+    net.ctl("PORT", "7000", "SUSPEND")
+    served(4)
+    net.ctl("PORT", "7000", "RESUME")
+    tlsd.stop()
+    check("refused" in tlsend(net, "call", "notify").ok(60),
+          "the secure port after tlsd")
+    tlsd.start()
+    served(5)
+    p.stop()
+    wait_for(lambda: "refused" in tlsend(net, "call", "notify").ok(60),
+             "the secure port to follow its listener", 60)
+    check("CPLT505W" in tlsd.proc.text(), "the open clear port is told")
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=250)
+def test_reload_keeps_connections(net):
+    """A connection lives through a reload of deck and key files; new ones get
+    the new certificate."""
+    standard_certs()
+    make_cert("root", "NEWER", "IP:10.77.0.2")
+    tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"])
+    p = echo_server(net)
+    stand = tlsend(net, "call", "stand", "wait=" + WORK + "/go",
+                   "bytes=100000")
+    stand.says("standing")
+    tlsd.deck(["KEYFILE NEWER", "OPTION SERVER", "ATTLS 7000 AS 7443 SSL"])
+    tlsd.proc.kill(signal.SIGHUP)
+    tlsd.proc.says("CPLT009I", 30)
+    _, out = s_client(net, "-showcerts")
+    check("CN = NEWER" in out, out)
+    with open(WORK + "/go", "w", encoding="ascii"):
+        pass
+    stand.ok(60)
+    wait_for(lambda: "end 100000 " in p.text(), "the old connection", 60)
+    # a deck that cannot be used changes nothing
+    tlsd.deck(["KEYFILE NOBODY", "OPTION SERVER", "ATTLS 7000 AS 7443 SSL"])
+    tlsd.ctl("RELOAD", status=1)
+    check("CPLT506E" in tlsd.proc.text(), "the reason is told")
+    _, out = s_client(net, "-showcerts")
+    check("CN = NEWER" in out, out)
     tlsd.idle()
     tlsd.stop()
 

@@ -9,6 +9,8 @@ END: notify  sends everything, close_notify, reads to the end
      reset   sends everything, then a reset
      silent  never says anything, not even a ClientHello
      stop    stops in the middle of the handshake
+     stand   says "standing", waits for the file wait=FILE or a reset, and
+             goes on as notify
 Options: bytes=N to send, cert=FILE, name=NAME (SNI and verified), ca=FILE,
 version=1.2|1.3, count=N connections one after the other.
 Prints "ok N SHA256 VERSION PEER" or "failed WHY" for each connection.
@@ -51,7 +53,30 @@ def reset(s):
     s.close()
 
 
+def stand(t, opt):
+    """False: the connection was reset while it waited."""
+    print("standing", flush=True)
+    t.settimeout(0.1)
+    while not os.path.exists(opt.get("wait", "/nonexistent")):
+        try:
+            t.recv(1)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return False
+        return False
+    t.settimeout(None)
+    return True
+
+
 def end(t, how, opt):
+    if how == "notify" and t.server_side:
+        while t.recv(1 << 16):  # what it does not read would be a reset
+            pass
+    if how == "stand":
+        if not stand(t, opt):
+            return "reset"
+        how = "notify"
     left = int(opt.get("bytes", "0"))
     sent = hashlib.sha256()
     while left:
