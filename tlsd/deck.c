@@ -1,6 +1,7 @@
 #include "deck.h"
 
 #include "deck/deck.h"
+#include "upgrade/upgrade.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -253,6 +254,18 @@ static void word_timeout(struct deck_args *a, struct tlsd_rule *r)
 	deck_args_u32(a, "seconds", 1, TIMEOUT_MAX_S, &r->timeout_s);
 }
 
+static void word_starttls(struct deck_args *a, struct tlsd_rule *r)
+{
+	const char *expected = "SMTP, IMAP, POP3, LDAP, POSTGRES or TELNET";
+	const char *text = deck_args_text(a, "protocol", expected);
+	int p = text ? upgrade_parse(text) : 0;
+
+	if (text && p < 0)
+		deck_args_expected(a, "protocol", "%s", expected);
+	r->starttls = (int8_t)p;
+	r->optional = deck_args_is(a, "OPTIONAL");
+}
+
 static const struct word {
 	const char *word;
 	void (*read)(struct deck_args *a, struct tlsd_rule *r);
@@ -260,7 +273,7 @@ static const struct word {
 	{"USER", word_user},       {"PROGRAM", word_program},
 	{"NAME", word_name},       {"FAMILY", word_family},
 	{"AT", word_at},           {"CLOSED", word_closed},
-	{"TIMEOUT", word_timeout},
+	{"TIMEOUT", word_timeout}, {"STARTTLS", word_starttls},
 };
 
 static const struct word *find_word(const char *text)
@@ -305,7 +318,7 @@ static void read_words(struct deck_args *a, struct tlsd_rule *r)
 			(void)deck_args_text(a, "word", "a word");
 			deck_args_expected(a, "word",
 					   "USER, PROGRAM, NAME, FAMILY, AT, "
-					   "CLOSED or TIMEOUT");
+					   "CLOSED, STARTTLS or TIMEOUT");
 			return;
 		}
 		(void)deck_args_is(a, w->word);
@@ -381,7 +394,9 @@ static void check_option(const struct builder *b, struct deck_args *a,
 
 static void cmd_attls(struct builder *b, struct deck_args *a)
 {
-	struct tlsd_rule r = {.inbound = true, .timeout_s = b->timeout_s};
+	struct tlsd_rule r = {.inbound = true,
+			      .timeout_s = b->timeout_s,
+			      .starttls = TLSD_NO_STARTTLS};
 
 	if (!deck_args_range(a, "clear port", 1, 65535, &r.port_lo, &r.port_hi))
 		return;

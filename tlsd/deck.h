@@ -24,6 +24,7 @@ struct deck_report;
 #define TLSD_RULES_MAX 1024
 #define TLSD_KEYFILES_MAX 8 /* of one rule: chosen by SNI */
 #define TLSD_HOST_MAX 254
+#define TLSD_NO_STARTTLS (-1)
 #define TLSD_PROGRAM_MAX 255
 #define TLSD_SUBTASKS_MAX 64
 #define TLSD_TIMEOUT_DEFAULT_S 10
@@ -54,6 +55,8 @@ struct tlsd_rule {
 	uint8_t family;     /* FAMILY V4|V6, IP_NONE = both */
 	struct ip_addr at;  /* AT address: inbound, only this local one */
 	uint32_t timeout_s; /* of the handshake */
+	int8_t starttls;    /* enum upgrade_proto, or TLSD_NO_STARTTLS */
+	bool optional; /* STARTTLS ... OPTIONAL: clear if the peer cannot */
 	struct tls_settings tls; /* in force at this line */
 	uint32_t line;
 };

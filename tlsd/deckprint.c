@@ -1,6 +1,8 @@
 /* deckprint.c: a tlsd deck in canonical form. */
 #include "deck.h"
 
+#include "upgrade/upgrade.h"
+
 #include <string.h>
 
 static void print_target(const struct tlsd_rule *r, FILE *out)
@@ -52,6 +54,10 @@ static void print_rule(const struct tlsd_rule *r, FILE *out)
 		fprintf(out, " AT %s", ip_format(&r->at, text));
 	if (r->closed)
 		fputs(" CLOSED", out);
+	if (r->starttls != TLSD_NO_STARTTLS)
+		fprintf(out, " STARTTLS %s%s",
+			upgrade_name((enum upgrade_proto)r->starttls),
+			r->optional ? " OPTIONAL" : "");
 	if (r->timeout_s != TLSD_TIMEOUT_DEFAULT_S)
 		fprintf(out, " TIMEOUT %u", r->timeout_s);
 }

@@ -105,7 +105,7 @@ static const char *endpoint(const struct proto_addr *a, char *buf)
 
 static void on_listener(struct tlsd *td, const struct divert_msg *m)
 {
-	struct rule *r = rules_find(&td->rules, m->sock.rule);
+	struct rule *r = rules_find(td, m->sock.rule);
 	char at[PORT_TEXT_MAX];
 
 	if (!r)
@@ -147,7 +147,7 @@ static bool heard(struct tlsd *td, struct divert_msg *m, int fds[DIVERT_FDS])
 		pair_new(td, m, fds);
 		return true;
 	case DIVERT_CONNECTED:
-		pair_connected(td, m->serial);
+		pair_connected(td, m);
 		return true;
 	case DIVERT_GONE:
 		pair_gone(td, m->serial, m->error);

@@ -80,16 +80,16 @@ void history_add(struct tlsd *td, struct rule *r, bool inbound,
 	ip_port_format(peer, text);
 	if (why) {
 		copy(h->why, sizeof(h->why), why);
-		r->n.failed++;
+		rule_counters(r)->failed++;
 		log_msg(MSG_CPLT511W, inbound ? "from" : "to", text, r->number,
 			h->why, us / 1000);
 		return;
 	}
 	tls_session_info(s, &i);
 	fill_ok(h, &i);
-	r->n.opened++;
-	r->n.resumed += i.resumed;
-	r->n.handshake_us += us;
+	rule_counters(r)->opened++;
+	rule_counters(r)->resumed += i.resumed;
+	rule_counters(r)->handshake_us += us;
 	log_ok(h, text);
 	if (td->deck.ssl_dbg)
 		log_summary(r, h, &i);

@@ -311,6 +311,7 @@ int main(int argc, char **argv)
 		return 1;
 	td->door = -1;
 	list_init(&td->pairs);
+	list_init(&td->data);
 	for (size_t i = 0; i < TLSD_HASH; i++)
 		list_init(&td->by_serial[i]);
 	status = daemon_main(&spec, td, argc, argv);

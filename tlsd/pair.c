@@ -14,8 +14,8 @@
  * or hungry. While it is there (`busy`) nothing here touches it; a pair that
  * is to end meanwhile is `dead` and ends when it is back.
  */
+#include "pair.h"
 #include "daemon/log.h"
-#include "tlsd.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,38 +29,10 @@
 #define SNDBUF_BYTES (1 << 20)
 #define LAST_READS 4 /* of RELAY_CHUNK, before a polite end */
 
-enum state { CONNECT, HANDSHAKE, INTRODUCE, PLANT, OPEN, DYING };
-
-enum { PROGRAM, WIRE }; /* ends of the relay */
-
-struct pair {
-	struct relay relay;
-	struct relay_corpse corpse;
-	struct list node, hash;
-	struct pool_job job;
-	struct relay_timer timer;
-	struct tlsd *td;
-	struct rule *rule;
-	struct tls_session *session; /* until the relay has it */
-	uint64_t id, serial;
-	enum state state;
-	bool inbound;
-	bool busy;  /* a worker has the session */
-	bool again; /* the wire spoke meanwhile */
-	bool dead;
-	bool gone;   /* stackd has forgotten it */
-	bool polite; /* ends with a FIN: an alert is on its way */
-	int result;  /* of the worker's step */
-	int error;   /* what the program is told, when dead */
-	uint32_t pid, uid;
-	uint16_t as_port;
-	struct ip_port local, remote; /* as the program sees them */
-	struct ip_port peer;          /* as the wire has it */
-	mono_t since, began;          /* the pair; the handshake */
+static const char *const state_names[] = {
+	"CONNECT", "HANDSHAKE", "INTRODUCE", "PROGRAM",
+	"OPEN",    "DYING",     "FOLLOW",
 };
-
-static const char *const state_names[] = {"CONNECT", "HANDSHAKE", "INTRODUCE",
-					  "PROGRAM", "OPEN",      "DYING"};
 
 static struct relay_watch *watch_of(struct pair *p, int end)
 {
@@ -74,12 +46,15 @@ static void forget(struct pair *p)
 	struct tlsd *td = p->td;
 
 	relay_timer_set(td->set, &p->timer, MONO_NEVER);
+	talk_free(p);
+	tls_session_free(p->session);
+	p->session = NULL;
 	list_remove(&p->node);
 	list_remove(&p->hash);
 	td->n_pairs--;
-	p->rule->n.active--;
-	p->rule->n.bytes_out += p->relay.dir[PROGRAM].bytes;
-	p->rule->n.bytes_in += p->relay.dir[WIRE].bytes;
+	rule_counters(p->rule)->active--;
+	rule_counters(p->rule)->bytes_out += p->relay.dir[PROGRAM].bytes;
+	rule_counters(p->rule)->bytes_in += p->relay.dir[WIRE].bytes;
 	rule_unref(p->rule);
 	relay_bury(td->set, &p->corpse, p);
 }
@@ -90,6 +65,7 @@ static void end_politely(struct pair *p)
 {
 	int fd = watch_of(p, WIRE)->fd;
 
+	p->relay.end[WIRE].io = NULL; /* whose close would say reset */
 	if (fd < 0)
 		return;
 	shutdown(fd, SHUT_WR);
@@ -133,7 +109,7 @@ static void end_early(struct pair *p)
 }
 
 /* `error`: positive errno for the program. */
-static void give_up(struct pair *p, int error)
+void pair_give_up(struct pair *p, int error)
 {
 	if (p->dead)
 		return;
@@ -151,11 +127,11 @@ static uint32_t elapsed_us(const struct pair *p)
 	return (uint32_t)MIN(us, UINT32_MAX);
 }
 
-static void fail(struct pair *p, const char *why, int error)
+void pair_fail(struct pair *p, const char *why, int error)
 {
 	history_add(p->td, p->rule, p->inbound, &p->peer, NULL, why,
 		    elapsed_us(p));
-	give_up(p, error);
+	pair_give_up(p, error);
 }
 
 /* ---- open ---------------------------------------------------------------- */
@@ -168,7 +144,7 @@ static void on_done(struct relay *r, enum relay_cause cause, int side,
 	(void)side;
 	(void)error;
 	if (cause != RELAY_CAUSE_FIN)
-		p->rule->n.resets++;
+		rule_counters(p->rule)->resets++;
 	forget(p);
 }
 
@@ -183,10 +159,48 @@ static void wire_close(struct relay_end *e, bool reset)
 	relay_tls.close(e, reset);
 }
 
+static void clear_close(struct relay_end *e, bool reset)
+{
+	struct pair *p = container_of(e, struct pair, relay.end[WIRE]);
+
+	if (reset && !p->gone)
+		door_say(p->td, DIVERT_RESET, p->serial, 0);
+	relay_clear.close(e, reset);
+}
+
 void pair_init_io(struct tlsd *td)
 {
 	td->wire_io = relay_tls;
 	td->wire_io.close = wire_close;
+	td->clear_io = relay_clear;
+	td->clear_io.close = clear_close;
+}
+
+void pair_close(struct pair *p, bool reset)
+{
+	if (reset)
+		rule_counters(p->rule)->resets++;
+	tls_session_free(p->session);
+	p->session = NULL;
+	relay_abandon(&p->relay, reset);
+	forget(p);
+}
+
+void pair_relay(struct pair *p)
+{
+	p->state = OPEN;
+	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
+	relay_start(&p->relay);
+}
+
+/* The wire's end is what the session makes of it. */
+static void secure_wire(struct pair *p)
+{
+	struct relay_end *wire = &p->relay.end[WIRE];
+
+	relay_tls_adopt(wire, p->session);
+	wire->io = &p->td->wire_io;
+	p->session = NULL;
 }
 
 /* Nothing is written to the program before its connect() cannot fail any
@@ -194,22 +208,24 @@ void pair_init_io(struct tlsd *td)
 static void open_relay(struct pair *p)
 {
 	struct relay_end *program = &p->relay.end[PROGRAM];
-	struct relay_end *wire = &p->relay.end[WIRE];
 	int r = relay_program_open(program);
 
 	p->state = PLANT;
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
-		give_up(p, -r);
+		pair_give_up(p, -r);
 		return;
 	}
-	p->state = OPEN;
 	program->io = &relay_program;
-	relay_tls_adopt(wire, p->session);
-	wire->io = &p->td->wire_io;
-	p->session = NULL;
-	relay_start(&p->relay);
+	if (p->talk && talk_begins_clear(p))
+		p->relay.end[WIRE].io = &p->td->clear_io;
+	else
+		secure_wire(p);
+	if (p->talk)
+		talk_begin(p);
+	else
+		pair_relay(p);
 }
 
 /* ---- inbound: the program's end ------------------------------------------ */
@@ -227,7 +243,7 @@ static void on_program(struct relay_watch *w, mono_t now)
 		return;
 	}
 	if (w->ready & RELAY_ERR) {
-		give_up(p, ECONNRESET); /* it has gone */
+		pair_give_up(p, ECONNRESET); /* it has gone */
 		return;
 	}
 	if (p->state == PLANT && w->ready & RELAY_IN)
@@ -255,13 +271,13 @@ static void introduced(struct pair *p, int fd, int error)
 		return;
 	}
 	if (fd < 0) {
-		give_up(p, error);
+		pair_give_up(p, error);
 		return;
 	}
 	p->relay.end[PROGRAM].skip = 1;
 	p->state = PLANT;
 	if (add_program(p, fd) < 0)
-		give_up(p, ECONNRESET);
+		pair_give_up(p, ECONNRESET);
 }
 
 /* ---- handshake ----------------------------------------------------------- */
@@ -325,8 +341,21 @@ static void handshake_failed(struct pair *p, int r)
 
 	tls_session_error(p->session, &e);
 	p->polite = true;
-	fail(p, e.text && e.text[0] ? e.text : strerror(-r),
-	     program_error(&e, r));
+	pair_fail(p, e.text && e.text[0] ? e.text : strerror(-r),
+		  program_error(&e, r));
+}
+
+static void introduce(struct pair *p)
+{
+	p->state = INTRODUCE;
+	door_say(p->td, DIVERT_INTRODUCE, p->serial, 0);
+}
+
+/* Said first: what the program asks, once it is writable, is true. */
+static void tell_opened(struct pair *p)
+{
+	door_say(p->td, DIVERT_OPENED, p->serial, 0);
+	open_relay(p);
 }
 
 static void handshake_ok(struct pair *p)
@@ -334,15 +363,16 @@ static void handshake_ok(struct pair *p)
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
 	history_add(p->td, p->rule, p->inbound, &p->peer, p->session, NULL,
 		    elapsed_us(p));
-	if (!p->inbound) {
-		/* said first: what the program asks, once it is writable, is
-		 * true */
-		door_say(p->td, DIVERT_OPENED, p->serial, 0);
-		open_relay(p);
+	if (p->relay.end[PROGRAM].io) {
+		secure_wire(p);
+		talk_secured(p);
 		return;
 	}
-	p->state = INTRODUCE;
-	door_say(p->td, DIVERT_INTRODUCE, p->serial, 0);
+	if (!p->inbound) {
+		tell_opened(p);
+		return;
+	}
+	introduce(p);
 }
 
 static void handshake_back(struct pool_job *j)
@@ -365,10 +395,11 @@ static void on_wire(struct relay_watch *w, mono_t now)
 	struct pair *p = container_of(w, struct pair, relay.end[WIRE].watch);
 
 	(void)now;
-	if (p->state == CONNECT || p->state == HANDSHAKE)
+	if (p->state == HANDSHAKE ||
+	    (p->state == CONNECT && !(p->talk && talk_begins_clear(p))))
 		submit(p);
 	else if (w->ready & RELAY_ERR)
-		give_up(p, ECONNRESET);
+		pair_give_up(p, ECONNRESET);
 }
 
 static void on_timer(struct relay_timer *t, mono_t now)
@@ -380,8 +411,15 @@ static void on_timer(struct relay_timer *t, mono_t now)
 		door_say(p->td, DIVERT_INTRODUCE, p->serial, 0);
 		return;
 	}
-	p->rule->n.timeouts++;
-	fail(p, "no answer within the time of a handshake", ETIMEDOUT);
+	if (p->state == TALK) {
+		history_add(p->td, p->rule, p->inbound, &p->peer, NULL,
+			    "the peer did not go on to TLS in time",
+			    elapsed_us(p));
+		pair_close(p, true);
+		return;
+	}
+	rule_counters(p->rule)->timeouts++;
+	pair_fail(p, "no answer within the time of a handshake", ETIMEDOUT);
 }
 
 static void begin_handshake(struct pair *p)
@@ -391,6 +429,14 @@ static void begin_handshake(struct pair *p)
 	relay_timer_set(
 		p->td->set, &p->timer,
 		mono_add(relay_now(p->td->set), DUR_S(p->rule->d.timeout_s)));
+}
+
+void pair_begin_tls(struct pair *p)
+{
+	watch_of(p, WIRE)->fn = on_wire;
+	watch_of(p, PROGRAM)->fn = on_program;
+	begin_handshake(p);
+	submit(p);
 }
 
 /* ---- the beginning ------------------------------------------------------- */
@@ -442,7 +488,7 @@ static struct pair *make(struct tlsd *td, const struct divert_msg *m,
 	list_push_tail(&td->pairs, &p->node);
 	list_push_tail(bucket(td, p->serial), &p->hash);
 	td->n_pairs++;
-	rule->n.active++;
+	rule_counters(rule)->active++;
 	return p;
 }
 
@@ -472,7 +518,7 @@ static int begin(struct pair *p, int *wire, int *program)
 
 void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 {
-	struct rule *rule = rules_find(&td->rules, m->sock.rule);
+	struct rule *rule = rules_find(td, m->sock.rule);
 	int *wire = &fds[m->sock.inbound ? 0 : 1];
 	int none = -1, *program = m->sock.inbound ? &none : &fds[0];
 	struct pair *p =
@@ -483,8 +529,13 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 		door_say(td, DIVERT_RESET, m->serial, 0);
 		return;
 	}
-	if (begin(p, wire, program) < 0) {
-		give_up(p, ENOMEM);
+	if (talk_new(p) < 0 || begin(p, wire, program) < 0) {
+		pair_give_up(p, ENOMEM);
+		return;
+	}
+	if (p->talk && talk_begins_clear(p)) {
+		if (p->inbound)
+			introduce(p);
 		return;
 	}
 	if (p->inbound)
@@ -496,11 +547,16 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 
 /* ---- words of stackd ----------------------------------------------------- */
 
-void pair_connected(struct tlsd *td, uint64_t serial)
+void pair_connected(struct tlsd *td, const struct divert_msg *m)
 {
-	struct pair *p = find(td, serial);
+	struct pair *p = find(td, m->serial);
 
-	if (p && p->state == CONNECT)
+	if (!p || p->state != CONNECT)
+		return;
+	(void)!proto_addr_get(&m->sock.local, &p->local);
+	if (p->talk && talk_begins_clear(p))
+		tell_opened(p);
+	else
 		begin_handshake(p);
 }
 
@@ -513,9 +569,9 @@ void pair_gone(struct tlsd *td, uint64_t serial, int error)
 	p->gone = true;
 	/* an open one sees it on the wire, behind what came before */
 	if (p->state == CONNECT)
-		fail(p, strerror(error ? error : ECONNRESET), error);
-	else if (p->state != OPEN && p->state != HANDSHAKE)
-		give_up(p, error);
+		pair_fail(p, strerror(error ? error : ECONNRESET), error);
+	else if (p->state == INTRODUCE || p->state == PLANT)
+		pair_give_up(p, error);
 }
 
 void pair_introduced(struct tlsd *td, uint64_t serial, int fd, int error)
@@ -532,11 +588,10 @@ static void kill_pair(struct pair *p)
 {
 	if (p->state == OPEN) {
 		relay_kill(&p->relay);
-	} else if (p->state == DYING) {
-		relay_abandon(&p->relay, true);
-		forget(p);
+	} else if (p->state == DYING || p->state == TALK) {
+		pair_close(p, true);
 	} else {
-		give_up(p, ECONNRESET);
+		pair_give_up(p, ECONNRESET);
 	}
 }
 
@@ -588,7 +643,9 @@ bool pair_next(const struct tlsd *td, const struct list **it,
 		.since = p->since,
 		.bytes_out = p->relay.dir[PROGRAM].bytes,
 		.bytes_in = p->relay.dir[WIRE].bytes,
-		.session = p->state == OPEN ? p->relay.end[WIRE].tls : NULL,
+		.session = p->state == OPEN || p->state == TALK
+				   ? p->relay.end[WIRE].tls
+				   : NULL,
 	};
 	return true;
 }

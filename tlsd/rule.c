@@ -25,6 +25,7 @@ void rule_unref(struct rule *r)
 	if (!r || --r->refs)
 		return;
 	tls_policy_unref(r->policy);
+	rule_unref(r->owner);
 	free(r);
 }
 
@@ -36,11 +37,17 @@ void rules_free(struct rules *r)
 	*r = (struct rules){0};
 }
 
-struct rule *rules_find(const struct rules *r, uint32_t id)
+struct rule *rules_find(const struct tlsd *td, uint32_t id)
 {
-	for (uint32_t i = 0; i < r->n; i++) {
-		if (r->at[i]->id == id)
-			return r->at[i];
+	for (uint32_t i = 0; i < td->rules.n; i++) {
+		if (td->rules.at[i]->id == id)
+			return td->rules.at[i];
+	}
+	for (struct list *n = td->data.next; n != &td->data; n = n->next) {
+		struct rule *r = container_of(n, struct rule, node);
+
+		if (r->id == id)
+			return r;
 	}
 	return NULL;
 }
@@ -87,6 +94,7 @@ static struct rule *rule_new(struct tlsd *td, const struct tlsd_rule *d,
 	r->id = ++td->last_rule_id;
 	r->number = number;
 	r->d = *d;
+	list_init(&r->node);
 	return r;
 }
 
@@ -235,4 +243,49 @@ int rules_register(struct tlsd *td)
 		e = send_rule(td, td->rules.at[i]);
 	m.op = DIVERT_COMMIT;
 	return e == 0 ? door_send(td, &m) : e;
+}
+
+/* ---- rules for one connection -------------------------------------------- */
+
+struct rule *rule_for_data(struct tlsd *td, struct rule *owner, bool inbound,
+			   const struct ip_port *to, uint32_t uid)
+{
+	struct rule *r = rule_new(td, &owner->d, owner->number);
+	struct divert_msg m = {.op = DIVERT_ADD};
+
+	if (!r)
+		return NULL;
+	r->owner = rule_ref(owner);
+	r->policy = tls_policy_ref(owner->policy);
+	r->d.tls.ftp = false;
+	r->d.starttls = TLSD_NO_STARTTLS;
+	m.rule = (struct divert_rule){
+		.id = r->id,
+		.flags = DIVERT_R_ONCE | DIVERT_R_USER |
+			 (inbound ? DIVERT_R_INBOUND : 0),
+		.uid = uid,
+		.port_lo = to->port,
+		.port_hi = to->port,
+		.as_port = to->port,
+	};
+	if (!inbound) {
+		put_addr(&to->addr, &m.rule.remote);
+		m.rule.plen = (uint8_t)(8 * ip_addr_len(&to->addr));
+	}
+	if (door_send(td, &m) < 0) {
+		rule_unref(r);
+		return NULL;
+	}
+	list_push_tail(&td->data, &r->node);
+	return r;
+}
+
+void rule_end_data(struct tlsd *td, struct rule *r)
+{
+	struct divert_msg m = {.op = DIVERT_DELETE};
+
+	m.rule.id = r->id;
+	(void)!door_send(td, &m);
+	list_remove(&r->node);
+	rule_unref(r);
 }

@@ -5,6 +5,7 @@
  *   rule.c      the deck's rules with their policies, and their word to stackd
  *   door.c      the connection to stackd (common/divert)
  *   pair.c      one connection: handshake, hand-over, relay
+ *   talk.c      conversations that are followed: FTP, STARTTLS
  *   history.c   what handshakes came to
  *   pool.c      worker threads
  *   operator.c  console commands (commands.c is their table); display.c
@@ -52,6 +53,11 @@ struct rule {
 	struct tls_policy *policy; /* NULL: CLEAR */
 	struct rule_counters n;
 	bool warned; /* the world reaches the clear port */
+	/* for the data connections of an FTP session: the rule of its control
+	 * connection, which counts them (one reference), and the list of such
+	 * rules in struct tlsd */
+	struct rule *owner;
+	struct list node;
 	struct ip_addr addrs[RULE_ADDRS_MAX]; /* of the host it names */
 	uint32_t n_addrs;
 };
@@ -67,9 +73,20 @@ int rules_make(struct tlsd *td, const struct tlsd_deck *deck,
 	       struct rules *ret) MUST_USE;
 void rules_free(struct rules *r);
 /* The rule of an id; NULL: none in force. Borrowed. */
-struct rule *rules_find(const struct rules *r, uint32_t id);
+struct rule *rules_find(const struct tlsd *td, uint32_t id);
 struct rule *rule_ref(struct rule *r);
 void rule_unref(struct rule *r); /* NULL is fine */
+/* Where what happens under a rule is counted. */
+static inline struct rule_counters *rule_counters(struct rule *r)
+{
+	return r->owner ? &r->owner->n : &r->n;
+}
+/* A rule for one connection, from `to` or to it, under the policy of `owner`;
+ * stackd is told. One reference, in td->data. NULL: no memory, or no stackd. */
+struct rule *rule_for_data(struct tlsd *td, struct rule *owner, bool inbound,
+			   const struct ip_port *to, uint32_t uid);
+/* Takes it back, here and at stackd; used or not. */
+void rule_end_data(struct tlsd *td, struct rule *r);
 /* Sends the whole set to stackd. 0 or negative errno. */
 int rules_register(struct tlsd *td) MUST_USE;
 /* The name that a client's session asks for and checks: of the rule, or the
@@ -110,7 +127,8 @@ struct tlsd {
 	struct pool *pool;
 	struct rules rules;
 	uint32_t last_rule_id;
-	struct relay_io wire_io;
+	struct list data; /* struct rule, for one connection each */
+	struct relay_io wire_io, clear_io; /* closing tells stackd */
 	/* the connection to stackd */
 	int door;   /* -1 none */
 	bool ready; /* rules are in force */
@@ -149,7 +167,7 @@ void pair_init_io(struct tlsd *td);
 /* Takes the descriptors of a DIVERT_SOCKET. */
 void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS]);
 /* Words of stackd about a pair; those about others are ignored. */
-void pair_connected(struct tlsd *td, uint64_t serial);
+void pair_connected(struct tlsd *td, const struct divert_msg *m);
 void pair_gone(struct tlsd *td, uint64_t serial, int error);
 /* Takes `fd`, -1 with an error. */
 void pair_introduced(struct tlsd *td, uint64_t serial, int fd, int error);

@@ -63,7 +63,7 @@ enum divert_op {
 	/* stackd to diverter */
 	DIVERT_READY,      /* error 0 or errno: the set is in force, or not */
 	DIVERT_SOCKET,     /* serial, .sock, descriptors; text = program */
-	DIVERT_CONNECTED,  /* serial: the connection stands */
+	DIVERT_CONNECTED,  /* serial: the connection stands; .sock.local */
 	DIVERT_GONE,       /* serial, error: stackd ended the connection */
 	DIVERT_LISTENER,   /* serial of the listener, .sock, error */
 	DIVERT_UNLISTEN,   /* serial */

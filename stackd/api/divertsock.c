@@ -551,7 +551,12 @@ int divert_arrived(struct api *a, struct api_sock *l, struct sock *sk,
 
 void divert_connected(struct api *a, struct api_sock *c, mono_t now)
 {
-	tell_error(a, DIVERT_CONNECTED, slots_serial(c), 0, now);
+	struct divert_msg m = about(DIVERT_CONNECTED, c);
+	struct ip_port local;
+
+	sock_local(c->sk, &local);
+	proto_addr_put(&local, &m.sock.local);
+	divert_tell(a, &m, now);
 }
 
 void divert_gone(struct api *a, struct api_sock *c, int error, mono_t now)

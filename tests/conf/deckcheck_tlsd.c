@@ -81,6 +81,8 @@ static const char *rules_differ(const struct tlsd_rule *a,
 	SAME(family);
 	SAME(at);
 	SAME(timeout_s);
+	SAME(starttls);
+	SAME(optional);
 	return settings_differ(&a->tls, &b->tls);
 }
 
