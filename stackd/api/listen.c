@@ -272,7 +272,7 @@ static void accept_children(struct api *a, struct api_sock *l, mono_t now)
 			continue;
 		stack_sock_unaccept(a->s, l->sk, sk);
 		/* nobody watches this one for us */
-		if (r == -ECONNREFUSED && !l->listen_no) {
+		if (r == -ECONNREFUSED && l->path_fd >= 0) {
 			listen_stop(a, l, now);
 			return;
 		}
@@ -291,7 +291,7 @@ void listen_ready(struct api *a, struct api_sock *c, unsigned ev, mono_t now)
 		listen_inotify(a, now);
 		if (slots_of_serial(a, serial) != c)
 			return;
-		if (c->wd < 0 && !couple_alive(c)) {
+		if (c->path_fd >= 0 && c->wd < 0 && !couple_alive(c)) {
 			listen_stop(a, c, now);
 			return;
 		}

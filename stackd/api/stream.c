@@ -380,8 +380,7 @@ static void open_event(struct api *a, struct api_sock *c, uint32_t ev,
 			stream_close(a, c, now);
 		return;
 	}
-	if ((c->flags & (API_F_FIN | API_F_HUP)) ==
-	    (API_F_FIN | API_F_HUP)) {
+	if ((c->flags & (API_F_FIN | API_F_HUP)) == (API_F_FIN | API_F_HUP)) {
 		/* nothing can come behind a FIN: there is no space to pull
 		 * into, which must not hide that the program has gone */
 		stream_close(a, c, now);

@@ -118,7 +118,8 @@ class Tree:
             for name in sorted(names):
                 path = os.path.join(top, name)
                 rel = os.path.relpath(path, root)
-                if os.path.islink(path) or "/corpus/" in rel:
+                # .git is a file in a work tree beside the first one
+                if os.path.islink(path) or "/corpus/" in rel or name == ".git":
                     continue
                 try:
                     with open(path, encoding="utf-8") as f:
