@@ -28,12 +28,18 @@ void tcp_ack_set_window(struct tcp_conn *c, const struct tcp_seg *in)
 	c->snd_wl2 = in->h.ack;
 }
 
-/* True: the window changed. */
-static bool update_window(struct tcp_conn *c, const struct tcp_seg *in)
+/*
+ * True: the window changed. [RFC9293 3.10.7.4 fifth] takes it from newer
+ * segments only. What acknowledges more is newer, wherever its text lies (a
+ * retransmission): an offset from the old SND.UNA must not be counted from
+ * the new one, beyond what the peer ever promised.
+ */
+static bool update_window(struct tcp_conn *c, const struct tcp_seg *in,
+			  bool advanced)
 {
 	uint32_t old = c->snd_wnd;
 
-	if (!seq_lt(c->snd_wl1, in->h.seq) &&
+	if (!advanced && !seq_lt(c->snd_wl1, in->h.seq) &&
 	    !(seq_eq(c->snd_wl1, in->h.seq) && seq_leq(c->snd_wl2, in->h.ack)))
 		return false;
 	tcp_ack_set_window(c, in);
@@ -182,7 +188,7 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 		advance(c, in, &acc, now);
 	}
 	ev.dsack = take_sacks(c, in, &acc);
-	win_changed = update_window(c, in);
+	win_changed = update_window(c, in, ev.acked > 0);
 	if (!c->snd_wnd || tcp_timer_on(c, TCP_T_PERSIST))
 		c->retries = 0; /* [RFC9293 3.8.6.1 MUST-37] it lives */
 	/* [RFC5681 2] [RFC6675 2] */
