@@ -11,7 +11,7 @@
 #include "tls/tls.h"
 #include "unit.h"
 
-enum { FIX_IDENTS_MAX = 8 };
+enum { FIX_IDENTS_MAX = 32 };
 
 struct fix {
 	struct pki pki;
