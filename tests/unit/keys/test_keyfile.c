@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <iconv.h>
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,6 +304,37 @@ static void sealed_keys(void **state)
 	wrong(f, &t, NULL, ALL, -EKEYREJECTED, "no file with a pass-phrase");
 }
 
+/* A seal that takes for ever is not opened. */
+static void seals_have_a_limit(void **state)
+{
+	struct family *f = *state;
+	BIO *b = BIO_new(BIO_s_mem());
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(f->leaf_key);
+	X509_ALGOR *alg =
+		PKCS5_pbe2_set_iv(EVP_aes_128_cbc(), 100000000,
+				  (unsigned char *)(uintptr_t) "saltsalt", 8,
+				  NULL, NID_hmacWithSHA256);
+	X509_ALGOR *own;
+	X509_SIG *sig;
+	static struct text t;
+	char *s;
+
+	/* sealed cheaply, then the number of rounds is written over it */
+	sig = PKCS8_encrypt(-1, EVP_aes_128_cbc(), "secret", 6, NULL, 0, 2048,
+			    info);
+	assert_non_null(sig);
+	X509_SIG_getm(sig, &own, NULL);
+	assert_int_equal(X509_ALGOR_copy(own, alg), 1);
+	assert_int_equal(PEM_write_bio_PKCS8(b, sig), 1);
+	t.len = (size_t)BIO_get_mem_data(b, &s);
+	memcpy(t.s, s, t.len);
+	wrong(f, &t, "secret", KEYS_NEED_KEY, -EBADMSG, "5000000 rounds");
+	X509_SIG_free(sig);
+	X509_ALGOR_free(alg);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	BIO_free(b);
+}
+
 static void der(void **state)
 {
 	struct family *f = *state;
@@ -476,6 +509,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(cards, setup, teardown),
 	cmocka_unit_test_setup_teardown(pkcs12, setup, teardown),
 	cmocka_unit_test_setup_teardown(sealed_keys, setup, teardown),
+	cmocka_unit_test_setup_teardown(seals_have_a_limit, setup, teardown),
 	cmocka_unit_test_setup_teardown(der, setup, teardown),
 	cmocka_unit_test_setup_teardown(what_is_missing, setup, teardown),
 	cmocka_unit_test_setup_teardown(damage, setup, teardown),
