@@ -98,7 +98,7 @@ LIBRARIES = [
     (re.compile(r"^seccomp\.h"), {"daemon", "client", "keys"}),
     (re.compile(r"^cap-ng\.h"), {"daemon"}),
     (re.compile(r"^ares"), {"client", "ev", ""}),
-    (re.compile(r"^json"), {"console", "msg", ""}),
+    (re.compile(r"^json"), {"console", "msg", "keys", ""}),
 ]
 
 FILE_MAX_LINES = 800
