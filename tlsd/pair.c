@@ -529,8 +529,9 @@ static int begin(struct pair *p, int *wire, int *program)
 {
 	char name[TLSD_HOST_MAX];
 	const char *peer =
-		p->inbound ? NULL
-			   : rule_peer_name(p->rule, &p->remote.addr, name);
+		p->rule->d.inbound /* the role of TLS, whoever connects */
+			? NULL
+			: rule_peer_name(p->rule, &p->remote.addr, name);
 	int big = SNDBUF_BYTES;
 	int r = tls_session_new(p->rule->policy, peer, &handshake_io, p,
 				&p->session);
@@ -556,14 +557,18 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 	int none = -1, *program = m->sock.inbound ? &none : &fds[0];
 	struct pair *p =
 		rule && rule->policy && *wire >= 0 ? make(td, m, rule) : NULL;
+	int r;
 
 	if (!p) {
 		door_say(td, DIVERT_FAILED, m->serial, ECONNREFUSED);
 		door_say(td, DIVERT_RESET, m->serial, 0);
 		return;
 	}
-	if (talk_new(p) < 0 || begin(p, wire, program) < 0) {
-		pair_give_up(p, ENOMEM);
+	r = talk_new(p);
+	if (r == 0)
+		r = begin(p, wire, program);
+	if (r < 0) {
+		pair_fail(p, strerror(-r), -r);
 		return;
 	}
 	if (p->talk && talk_begins_clear(p)) {

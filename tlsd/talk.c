@@ -275,7 +275,7 @@ static void expect_data(struct pair *p, const struct ftp_wish *w)
 		ftp_listening(f, &to);
 		return;
 	}
-	r = rule_for_data(p->td, p->rule, inbound, &to, p->uid);
+	r = rule_for_data(p->td, p->rule, inbound, &to);
 	if (r)
 		remember(p, r);
 	ftp_listening(f, r ? &to : NULL);

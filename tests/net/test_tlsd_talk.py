@@ -52,6 +52,13 @@ PAM = "auth required pam_permit.so\naccount required pam_permit.so\n" \
 USER = "daemon:x"
 
 
+def pam_permits(service):
+    """In the mount namespace of this test only."""
+    with open(WORK + "/pam", "w", encoding="ascii") as f:
+        f.write(PAM)
+    run(["mount", "--bind", WORK + "/pam", "/etc/pam.d/" + service])
+
+
 def ftp_tree():
     root = WORK + "/ftp"
     os.makedirs(root + "/up", exist_ok=True)
@@ -65,9 +72,7 @@ def ftp_tree():
 def vsftpd(side, port=21, extra=""):
     root, files = ftp_tree()
     os.makedirs(WORK + "/empty", exist_ok=True)
-    with open(WORK + "/pam", "w", encoding="ascii") as f:
-        f.write(PAM)
-    run(["mount", "--bind", WORK + "/pam", "/etc/pam.d/vsftpd"])
+    pam_permits("vsftpd")
     path = WORK + "/vsftpd.conf"
     with open(path, "w", encoding="ascii") as f:
         f.write(VSFTPD.format(root=root, empty=WORK + "/empty", extra=extra)
@@ -126,7 +131,7 @@ def lftp(side, url, command, *sets):
 
 @options(seconds=250)
 def test_ftp_server_explicit(net):
-    """The same on the port itself: AUTH TLS, PROT P; active too."""
+    """The same on the port itself: AUTH TLS, PROT P."""
     needs("vsftpd", "curl", "lftp", "openssl")
     standard_certs()
     tlsd = Tlsd(net, ["KEYFILE SERVER", "OPTION SERVER", "OPTION FTP",
@@ -139,17 +144,41 @@ def test_ftp_server_explicit(net):
         get_put(net, net.host,
                 *curl_ftp(url, "--ssl-reqd", "--disable-epsv"), root, files)
         check(not wire.has("RETR"), "a command was on the wire in clear")
-    for passive in ("true", "false"):
-        # (curl 7.88 cannot do active mode any more)
-        lftp(net.host, url, f"get big -o {WORK}/got-{passive}",
-             "ftp:ssl-force true", "ftp:ssl-protect-data true",
-             "ftp:passive-mode " + passive)
-        check_equal(sha_of(f"{WORK}/got-{passive}"), files["big"],
-                    f"lftp fetched, passive {passive}")
+    lftp(net.host, url, f"get big -o {WORK}/got", "ftp:ssl-force true",
+         "ftp:ssl-protect-data true")
+    check_equal(sha_of(WORK + "/got"), files["big"], "lftp fetched")
     # one that does not ask for TLS gets nothing
     r = net.host(["curl", "-v", "-sS", "--max-time", "30", url + "/hello"],
                  name="plain")
     check(r.wait(60) != 0 and CONTENT not in r.text(), "in clear: " + r.text())
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=250)
+def test_ftp_server_pure(net):
+    """pure-ftpd in clear, both ways at once: implicit on 990, AUTH TLS on 21;
+    passive and active."""
+    needs("pure-ftpd", "curl", "lftp", "openssl")
+    standard_certs()
+    tlsd = Tlsd(net, ["KEYFILE SERVER", "OPTION SERVER", "OPTION FTP",
+                      "ATTLS 21 AS 990 SSL", "ATTLS 21 AS 21 SSL"])
+    root, files = ftp_tree()
+    pam_permits("pure-ftpd")
+    p = net.prog(["pure-ftpd", "-l", "pam", "-u", "1", "-p", "30000:30010",
+                  "-Y", "0", "-H"], name="pure-ftpd")
+    net.wait_port("p", 4, 21, p)
+    for url, sets in ((f"ftps://{net.address('p', 4)}:990", ()),
+                      (f"ftp://{net.address('p', 4)}",
+                       ("ftp:ssl-force true",))):
+        for passive in ("true", "false"):
+            # (curl 7.88 cannot do active mode any more)
+            lftp(net.host, url, f"get {root}/big -o {WORK}/got-{passive}",
+                 "ftp:ssl-protect-data true", "ftp:passive-mode " + passive,
+                 *sets)
+            check_equal(sha_of(f"{WORK}/got-{passive}"), files["big"],
+                        f"{url}, passive {passive}")
+            os.unlink(f"{WORK}/got-{passive}")
     tlsd.idle()
     tlsd.stop()
 
