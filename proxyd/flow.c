@@ -11,6 +11,7 @@
 #include "client/couplet.h"
 #include "clients.h"
 #include "daemon/log.h"
+#include "ftp_flow.h"
 #include "head/head.h"
 #include "proxyd.h"
 #include "resolve.h"
@@ -98,6 +99,7 @@ static void bury(struct flow *f, enum flow_end why, const char *text)
 	}
 	dial_stop(f);
 	resolve_forget(f);
+	ftp_flow_end(f);
 	leave_target(f);
 	clients_leave(pd->clients, f->client_slot);
 	relay_timer_set(pd->set, &f->timer, MONO_NEVER);
@@ -182,6 +184,12 @@ static void on_done(struct relay *r, enum relay_cause cause, int side,
 	bury(f, end_of(cause, side), error ? strerror(-error) : "");
 }
 
+void flow_finish(struct flow *f)
+{
+	relay_abandon(&f->relay, false);
+	bury(f, FLOW_END_OK, "");
+}
+
 /* ---- stages
  * --------------------------------------------------------------------- */
 
@@ -220,6 +228,8 @@ static void on_timer(struct relay_timer *t, mono_t now)
 		flow_fail(f, FLOW_END_SERVER_TLS, "time-out in the handshake");
 		break;
 	case FLOW_RELAY:
+		if (!ftp_flow_busy(f))
+			flow_fail(f, FLOW_END_IDLE, strerror(ETIMEDOUT));
 		break;
 	}
 }
@@ -245,7 +255,10 @@ static void begin_relay(struct flow *f)
 	f->state = FLOW_RELAY;
 	relay_timer_set(f->relay.set, &f->timer, MONO_NEVER);
 	f->relay.idle_after = f->px->conf.set.idle_timeout;
-	relay_start(&f->relay);
+	if (!f->px->conf.set.tls.ftp)
+		relay_start(&f->relay);
+	else if (!ftp_flow_begin(f))
+		flow_fail(f, FLOW_END_MEMORY, "no memory for FTP");
 }
 
 /* ---- the server's side
@@ -320,7 +333,7 @@ void flow_connected(struct flow *f)
 		flow_dial_failed(f, -ECONNRESET);
 		return;
 	}
-	if (!f->px->tls.server) {
+	if (!f->px->tls.server || ftp_flow_explicit(f->px, 1)) {
 		begin_relay(f);
 		return;
 	}
@@ -424,7 +437,7 @@ static void begin_client_tls(struct flow *f)
 	int r;
 
 	e->watch.fn = on_client_waits;
-	if (!f->px->tls.client) {
+	if (!f->px->tls.client || ftp_flow_explicit(f->px, 0)) {
 		pick_target(f);
 		return;
 	}

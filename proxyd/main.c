@@ -8,6 +8,8 @@
 #include "daemon/log.h"
 #include "daemon/report.h"
 #include "ev/ev.h"
+#include "ftp_flow.h"
+#include "keys/keys.h"
 #include "proxyd.h"
 #include "resolve.h"
 
@@ -67,6 +69,24 @@ static bool deck_needs_keys(const struct proxyd_deck *d)
 	return false;
 }
 
+/* The key process is forked while we still may read key files, and keeps that
+ * right alone. */
+static int start_keys(struct proxyd *pd)
+{
+	struct keys_options o = {.uid = daemon_uid(pd->daemon),
+				 .gid = daemon_gid(pd->daemon),
+				 .channels = 1,
+				 .keep_read = true,
+				 .debuggable =
+					 daemon_options(pd->daemon)->debug};
+	int r;
+
+	if (!deck_needs_keys(&pd->deck))
+		return 0;
+	r = keys_start(&o, &pd->keys);
+	return r < 0 ? fail("key process", r) : 0;
+}
+
 static int proxyd_open(void *arg, struct daemon *d)
 {
 	struct proxyd *pd = arg;
@@ -82,9 +102,7 @@ static int proxyd_open(void *arg, struct daemon *d)
 		daemon_keep_cap(d, CAP_NET_BIND_SERVICE);
 	else if (setenv("COUPLET_RUN", run, 1) < 0)
 		return -errno;
-	if (deck_needs_keys(&pd->deck))
-		return -ENOTSUP;
-	return 0;
+	return start_keys(pd);
 }
 
 /* ---- start: without privileges
@@ -100,6 +118,33 @@ static int make_clients(struct proxyd *pd)
 	return pd->clients ? 0 : -ENOMEM;
 }
 
+static void on_keys(void *arg, int fd, unsigned events)
+{
+	struct proxyd *pd = arg;
+
+	(void)fd;
+	(void)events;
+	ev_io_free(pd->keys_io);
+	pd->keys_io = NULL;
+	log_msg(MSG_CPLT605E);
+}
+
+static int start_tls(struct proxyd *pd)
+{
+	int r;
+
+	if (!pd->keys)
+		return 0;
+	pd->tls.keys = pd->keys;
+	r = tls_tickets_new(NULL, &pd->tls.tickets);
+	if (r == 0)
+		r = tls_cache_new(TLS_CACHE_MAX, &pd->tls.cache);
+	if (r == 0)
+		r = ev_io_new(daemon_loop(pd->daemon), keys_fd(pd->keys),
+			      EV_IO_IN, on_keys, pd, &pd->keys_io);
+	return r;
+}
+
 static int proxyd_start(void *arg, struct daemon *d)
 {
 	struct proxyd *pd = arg;
@@ -110,6 +155,8 @@ static int proxyd_start(void *arg, struct daemon *d)
 		r = make_clients(pd);
 	if (r == 0)
 		r = resolve_start(pd);
+	if (r == 0)
+		r = start_tls(pd);
 	if (r < 0)
 		return fail("event loop", r);
 	r = proxy_replace_all(pd, &pd->deck);
@@ -130,6 +177,10 @@ static int proxyd_reload(void *arg, struct daemon *d)
 
 	if (r == 0 && (strcmp(old.id, next.id) || strcmp(old.name, next.name)))
 		r = fail("ID and NAME stay as long as proxyd runs", -EINVAL);
+	if (r == 0 && deck_needs_keys(&next) && !pd->keys)
+		r = fail("there was no SSL in the deck when proxyd started; "
+			 "start it again",
+			 -EINVAL);
 	if (r < 0) {
 		proxyd_deck_free(&next);
 		return r;
@@ -152,10 +203,15 @@ static void proxyd_stop(void *arg, struct daemon *d)
 	if (pd->set) {
 		proxy_close_all(pd);
 		flow_kill_all(pd);
+		ftp_kill_all(pd);
 		resolve_stop(pd);
 	}
 	clients_free(pd->clients);
 	relay_set_free(pd->set);
+	ev_io_free(pd->keys_io);
+	tls_tickets_unref(pd->tls.tickets);
+	tls_cache_unref(pd->tls.cache);
+	keys_stop(pd->keys);
 }
 
 static void proxyd_fini(void *arg)
@@ -176,8 +232,12 @@ static const struct sandbox_calls relay_calls = {"relay", relay_names,
 static const char *const resolve_names[] = {"clone", "clone3"};
 static const struct sandbox_calls resolve_calls = {"resolve", resolve_names,
 						   ARRAY_SIZE(resolve_names)};
-static const struct sandbox_calls *const all_calls[] = {&relay_calls,
-							&resolve_calls};
+/* the key process is waited for at the end */
+static const char *const keys_names[] = {"wait4", "waitid", "kill"};
+static const struct sandbox_calls keys_calls = {"keys", keys_names,
+						ARRAY_SIZE(keys_names)};
+static const struct sandbox_calls *const all_calls[] = {
+	&relay_calls, &resolve_calls, &keys_calls};
 
 static const struct daemon_spec spec = {
 	.name = "proxyd",
@@ -206,6 +266,7 @@ int main(int argc, char **argv)
 	list_init(&pd->proxies);
 	list_init(&pd->old);
 	list_init(&pd->flows);
+	list_init(&pd->ftp_data);
 	status = daemon_main(&spec, pd, argc, argv);
 	free(pd);
 	return status;

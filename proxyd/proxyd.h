@@ -9,7 +9,7 @@
  *   health.c    is a target there?
  *   clients.c   connections of one client address
  *   udp.c       PROXY UDP
- *   ftp.c       OPTION FTP
+ *   ftp_ctl.c ftp_data.c   OPTION FTP
  *   operator.c  console commands (commands.c is their table)
  *   display.c   what QUERY shows
  *
@@ -31,7 +31,7 @@ struct clients;
 struct console;
 struct dial;
 struct flow;
-struct ftp;
+struct ftp_flow;
 struct health;
 struct keys;
 struct metrics;
@@ -74,13 +74,16 @@ struct proxyd {
 	struct list proxies; /* in force, in the order of the deck */
 	struct list old;     /* no longer in force; connections live on */
 	struct list flows;
+	struct list ftp_data;
+	uint32_t ftp_next_port;
 	uint32_t n_flows, n_udp;
 	uint64_t next_id;
 	bool draining;
 	struct relay_timer drain_timer;
 	struct clients *clients;
 	struct resolver *resolver;
-	struct keys *keys;
+	struct keys *keys; /* NULL: no SSL in the deck */
+	struct ev_io *keys_io;
 	struct tlsdeck_shared tls;
 	struct ev_timer *interval;
 	struct console *console;
@@ -166,7 +169,7 @@ struct flow {
 	target_set tried;
 	struct client *client_slot;
 	struct dial *dial;
-	struct ftp *ftp;
+	struct ftp_flow *ftp; /* OPTION FTP */
 	uint64_t id;
 	mono_t started;
 	struct ip_port client; /* as it is: of the header, if there is one */
@@ -180,6 +183,8 @@ struct flow {
 void flow_new(struct proxy *px, int fd, const struct ip_port *client);
 /* Ends a connection: both sides see it as what it is. */
 void flow_fail(struct flow *f, enum flow_end why, const char *text);
+/* Both ends have finished in order: closes them. */
+void flow_finish(struct flow *f);
 /* dial.c says so: f->relay.end[1] is connected. */
 void flow_connected(struct flow *f);
 /* ... or no address of the target answers. */

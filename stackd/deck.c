@@ -97,6 +97,7 @@ static const struct command {
 	{"PORTS", stackd_deck_cmd_ports, ONCE},
 	{"LIMIT", stackd_deck_cmd_limit, 0},
 	{"ALLOW", stackd_deck_cmd_allow, 0},
+	{"POLICY", stackd_deck_cmd_policy, 0},
 	{"RESERVE", stackd_deck_cmd_reserve, ONCE},
 	{"METRICS", stackd_deck_cmd_metrics, ONCE},
 	{"TLS", stackd_deck_cmd_tls, 0},

@@ -7,6 +7,7 @@
  *   deck_rule.c    IN OUT
  *   deck_tune.c    TCP IP PORTS LIMIT
  *   deck_allow.c   ALLOW RESERVE METRICS
+ *   deck_policy.c  POLICY
  *   deck_tls.c     TLS
  *   deck_check.c   what only the whole deck can show
  *   deck_print.c   the canonical deck
@@ -61,6 +62,7 @@ void stackd_deck_cmd_ip(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_ports(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_limit(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_allow(struct stackd_deck_builder *b, struct deck_args *a);
+void stackd_deck_cmd_policy(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_reserve(struct stackd_deck_builder *b,
 			     struct deck_args *a);
 void stackd_deck_cmd_metrics(struct stackd_deck_builder *b,
@@ -103,6 +105,7 @@ void stackd_deck_check_tcp(struct deck_args *a, const struct tcp_tune *t);
 void stackd_deck_print_adapter(const struct deck_device *v, FILE *out);
 void stackd_deck_print_rule(const struct ip_rule *r, FILE *out);
 void stackd_deck_print_tune(const struct stackd_deck *d, FILE *out);
+void stackd_deck_print_policy(const struct stackd_deck *d, FILE *out);
 void stackd_deck_print_allow(const struct stackd_deck *d, FILE *out);
 void stackd_deck_print_tls(const struct stackd_deck *d, FILE *out);
 /* As the deck writes it. */

@@ -71,8 +71,7 @@ static int no_memory(const struct keyfile_how *how, char *why)
 	return -ENOMEM;
 }
 
-/* ---- PEM ------------------------------------------------------------------
- */
+/* ---- PEM ----------------------------------------------------------------- */
 
 /* The pass-phrase for libcrypto; none makes it fail instead of asking. */
 static int give_pass(char *buf, int size, int writing, void *arg)
@@ -296,8 +295,7 @@ static int read_text(struct keyfile *k, const void *bytes, size_t len,
 	return r;
 }
 
-/* ---- PKCS#12, DER ----------------------------------------------------------
- */
+/* ---- PKCS#12, DER -------------------------------------------------------- */
 
 static int take_p12(struct keyfile *k, EVP_PKEY *key, X509 *cert,
 		    STACK_OF(X509) * others, const struct keyfile_how *how,
@@ -373,8 +371,7 @@ static int read_der(struct keyfile *k, const void *bytes, size_t len,
 	return -EBADMSG;
 }
 
-/* ---- the whole -------------------------------------------------------------
- */
+/* ---- the whole ----------------------------------------------------------- */
 
 static bool is_pem(const void *bytes, size_t len)
 {

@@ -47,9 +47,7 @@ static EVP_PKEY *generate(const char *kind)
 	return NULL;
 }
 
-/* ---- certificate
- * ---------------------------------------------------------------------------
- */
+/* ---- certificate --------------------------------------------------------- */
 
 static bool set_serial(X509 *x)
 {
@@ -222,9 +220,7 @@ int make_cert(const struct make_what *w, EVP_PKEY **ret_key, X509 **ret_cert,
 	return 0;
 }
 
-/* ---- CRL
- * -------------------------------------------------------------------------------------
- */
+/* ---- CRL ----------------------------------------------------------------- */
 
 static bool add_revoked(X509_CRL *crl, X509 *cert, int64_t when)
 {
@@ -274,9 +270,7 @@ int make_crl(EVP_PKEY *issuer_key, X509 *issuer, X509 *const *revoked, size_t n,
 	return -EINVAL;
 }
 
-/* ---- files
- * ----------------------------------------------------------------------------------
- */
+/* ---- files --------------------------------------------------------------- */
 
 static int take_text(BIO *b, bool ok, char **ret, size_t *ret_len)
 {

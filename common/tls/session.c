@@ -279,9 +279,7 @@ static int on_keylog(gnutls_session_t gs, const char *label,
 	return 0;
 }
 
-/* ---- life
- * ------------------------------------------------------------------------------
- */
+/* ---- life ---------------------------------------------------------------- */
 
 static bool is_address(const char *name)
 {

@@ -217,9 +217,7 @@ static int verify_crl(struct tls_session *s, const struct chain *c, int64_t now)
 	return 0;
 }
 
-/* ---- all of it
- * ---------------------------------------------------------------------------
- */
+/* ---- all of it ----------------------------------------------------------- */
 
 static int verify_user(struct tls_session *s, const struct chain *c)
 {

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define FTP_PORT 21
+
 void tlsdeck_init(struct tls_settings *s)
 {
 	*s = (struct tls_settings){
@@ -132,6 +134,23 @@ static void cmd_sectype(struct tls_settings *s, struct deck_args *a)
 /* ---- the others
  * ------------------------------------------------------------- */
 
+static void read_ftp(struct tls_settings *s, struct deck_args *a)
+{
+	s->ftp = true;
+	s->ftp_tls = TLSDECK_FTP_BY_PORT;
+	if (deck_args_is(a, "IMPLICIT"))
+		s->ftp_tls = TLSDECK_FTP_IMPLICIT;
+	else if (deck_args_is(a, "EXPLICIT"))
+		s->ftp_tls = TLSDECK_FTP_EXPLICIT;
+}
+
+bool tlsdeck_ftp_explicit(const struct tls_settings *s, uint16_t port)
+{
+	if (s->ftp_tls == TLSDECK_FTP_BY_PORT)
+		return port == FTP_PORT;
+	return s->ftp_tls == TLSDECK_FTP_EXPLICIT;
+}
+
 static void cmd_option(struct tls_settings *s, struct deck_args *a)
 {
 	static const char *const words[] = {"SERVER", "CLIENT", "FTP", "NOFTP"};
@@ -140,16 +159,15 @@ static void cmd_option(struct tls_settings *s, struct deck_args *a)
 	do {
 		if (!deck_args_word(a, "option", words, ARRAY_SIZE(words), &i))
 			return;
-		if (i == 0) {
-			/* a new group of commands begins */
-			s->option = TLSDECK_SERVER;
-			s->ftp = false;
-		} else if (i == 1) {
-			s->option = TLSDECK_CLIENT;
-			s->ftp = false;
-		} else {
-			s->ftp = i == 2;
+		if (i == 2) {
+			read_ftp(s, a);
+			continue;
 		}
+		/* SERVER and CLIENT begin a new group of commands */
+		s->ftp = false;
+		s->ftp_tls = TLSDECK_FTP_BY_PORT;
+		if (i < 2)
+			s->option = i ? TLSDECK_CLIENT : TLSDECK_SERVER;
 	} while (deck_args_more(a));
 }
 
@@ -334,14 +352,17 @@ static void print_option(FILE *out, const struct tls_settings *from,
 			 const struct tls_settings *to)
 {
 	static const char *const names[] = {"", "SERVER", "CLIENT"};
+	static const char *const how[] = {"", " IMPLICIT", " EXPLICIT"};
 	bool ftp = from->ftp;
 
 	if (from->option != to->option) {
 		fprintf(out, "OPTION %s\n", names[to->option]);
 		ftp = false;
 	}
-	if (ftp != to->ftp)
-		fprintf(out, "OPTION %s\n", to->ftp ? "FTP" : "NOFTP");
+	if (to->ftp && (!ftp || from->ftp_tls != to->ftp_tls))
+		fprintf(out, "OPTION FTP%s\n", how[to->ftp_tls]);
+	else if (ftp && !to->ftp)
+		fprintf(out, "OPTION NOFTP\n");
 }
 
 void tlsdeck_print(const struct tls_settings *from,

@@ -3,7 +3,8 @@
  * they come to.
  *
  *   KEYRING dir             KEYFILE member        SECTYPE version [version]
- *   OPTION SERVER|CLIENT|FTP|NOFTP                HANDSHAKE_SERVER 1|2
+ *   OPTION SERVER|CLIENT|NOFTP|FTP [IMPLICIT|EXPLICIT]
+ *   HANDSHAKE_SERVER 1|2
  *   HANDSHAKE_CLIENT 0|3    CA_AUTH YES|NO        CA_AUTH_TYPE 0..3
  * and ours:
  *   CIPHERS list|*          GROUPS list|*         LEGACY YES|NO
@@ -36,6 +37,13 @@ struct keys;
 
 enum tlsdeck_option { TLSDECK_NEITHER, TLSDECK_SERVER, TLSDECK_CLIENT };
 
+/* How TLS begins on an FTP control connection. */
+enum tlsdeck_ftp {
+	TLSDECK_FTP_BY_PORT, /* 21: with AUTH; others: at once */
+	TLSDECK_FTP_IMPLICIT,
+	TLSDECK_FTP_EXPLICIT,
+};
+
 /* What is in force at some line of a deck. All zero but for the defaults of
  * tlsdeck_init(). */
 struct tls_settings {
@@ -45,6 +53,7 @@ struct tls_settings {
 	enum tls_version min_version, max_version;
 	enum tlsdeck_option option;
 	bool ftp;
+	enum tlsdeck_ftp ftp_tls;
 	uint8_t handshake_server; /* 1, 2 */
 	uint8_t handshake_client; /* 0, 3 */
 	bool ca_auth;
@@ -69,6 +78,9 @@ void tlsdeck_print(const struct tls_settings *from,
 /* The directory that KEYRING means, into `buf` of TLSDECK_PATH_MAX * 2 bytes;
  * returned. */
 const char *tlsdeck_ring(const struct tls_settings *s, char *buf, size_t len);
+
+/* Does TLS of an FTP control connection to this port begin with AUTH? */
+bool tlsdeck_ftp_explicit(const struct tls_settings *s, uint16_t port);
 
 /* ---- settings into policies ---------------------------------------------- */
 

@@ -38,9 +38,7 @@ static const char *text_of(const char *line)
 	return end ? end + 1 + strspn(end + 1, " ") : "";
 }
 
-/* ---- server
- * ----------------------------------------------------------------------------------
- */
+/* ---- server -------------------------------------------------------------- */
 
 static bool pass_greeting(struct upgrade *u)
 {
@@ -155,9 +153,7 @@ static bool take_command(struct upgrade *u)
 	return true;
 }
 
-/* ---- client
- * ----------------------------------------------------------------------------------
- */
+/* ---- client -------------------------------------------------------------- */
 
 static void refuse(struct upgrade *u, const char *why)
 {
@@ -211,10 +207,6 @@ static bool answered(struct upgrade *u)
 		refuse(u, "the server refuses STARTTLS");
 	return true;
 }
-
-/* ---- both
- * --------------------------------------------------------------------------------------
- */
 
 static upgrade_step *const steps[] = {
 	[S_GREETING] = pass_greeting,

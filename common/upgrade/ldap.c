@@ -80,9 +80,7 @@ static int parse(const struct lane *l, struct message *m)
 	return 1;
 }
 
-/* ---- server
- * ----------------------------------------------------------------------------------
- */
+/* ---- server -------------------------------------------------------------- */
 
 /* A response with the number of `m`. */
 static void respond(struct upgrade *u, const struct message *m, uint8_t op,
@@ -172,9 +170,7 @@ static bool serve(struct upgrade *u)
 	return true;
 }
 
-/* ---- client
- * ----------------------------------------------------------------------------------
- */
+/* ---- client -------------------------------------------------------------- */
 
 static void start(struct upgrade *u)
 {

@@ -33,9 +33,7 @@ static uint32_t code_of(const struct lane *l, uint32_t *length)
 	return rcur_ok(&c) ? code : 0;
 }
 
-/* ---- server
- * ----------------------------------------------------------------------------------
- */
+/* ---- server -------------------------------------------------------------- */
 
 static void say_error(struct upgrade *u)
 {
@@ -79,9 +77,7 @@ static bool serve(struct upgrade *u)
 	return false;
 }
 
-/* ---- client
- * ----------------------------------------------------------------------------------
- */
+/* ---- client -------------------------------------------------------------- */
 
 static void start(struct upgrade *u)
 {

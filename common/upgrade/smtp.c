@@ -39,9 +39,7 @@ static const char *after(const char *line, const char *command)
 	return line + strspn(line, " \t");
 }
 
-/* ---- server
- * ----------------------------------------------------------------------------------
- */
+/* ---- server -------------------------------------------------------------- */
 
 /* "220 mail.example.org ESMTP": the host that our own replies speak for. */
 static void learn_name(struct upgrade *u, const char *line)
@@ -171,9 +169,7 @@ static bool swallow_reply(struct upgrade *u)
 	return true;
 }
 
-/* ---- client
- * ----------------------------------------------------------------------------------
- */
+/* ---- client -------------------------------------------------------------- */
 
 static void keep_line(struct upgrade *u, const char *line)
 {
@@ -248,10 +244,6 @@ static bool client_line(struct upgrade *u)
 		refuse(u, "the server refuses STARTTLS");
 	return true;
 }
-
-/* ---- both
- * --------------------------------------------------------------------------------------
- */
 
 static upgrade_step *const steps[] = {
 	[S_GREETING] = pass_greeting, [S_COMMANDS] = take_command,

@@ -171,9 +171,7 @@ bool machine_line(struct upgrade *u, enum upgrade_side from, char *line)
 	return true;
 }
 
-/* ---- doors
- * -------------------------------------------------------------------------------------
- */
+/* ---- doors --------------------------------------------------------------- */
 
 static void run(struct upgrade *u)
 {

@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LISTEN_DIR "l"
 #define LOCK_FILE "lock"
 
 static const struct {
@@ -65,6 +64,7 @@ void api_arm(struct api *a)
 					   divert_wait(a)));
 	if (!list_empty(&a->soon))
 		at = (mono_t){1};
+	at = mono_min(at, couple_deadline(a));
 	if (at.ns == a->timer_at.ns)
 		return;
 	a->timer_at = at;
@@ -133,6 +133,9 @@ void api_on_event(struct api *a, void *ref, uint32_t ev, mono_t now)
 	case API_ACC_DIVERT:
 		door_event(a, c, now);
 		break;
+	case API_TWIN:
+		couple_dgram_event(a, c, ev);
+		break;
 	case API_DIVERT:
 		divert_event(a, c, ev, now);
 		break;
@@ -166,6 +169,8 @@ static void again(struct api *a, struct api_sock *c, mono_t now)
 		dgram_retry(a, c, now);
 	else if (c->kind == API_CTL)
 		ctl_event(a, c, 0, now);
+	else if (c->kind == API_TWIN)
+		couple_dgram_event(a, c, 0);
 	else if (c->kind == API_WAITING)
 		listen_retry(a, c, now);
 	else if (c->kind == API_STREAM)
@@ -217,6 +222,7 @@ void api_on_timer(struct api *a, mono_t now)
 	}
 	run_list(a, &a->retry, DUR_MS(API_RETRY_MS), now);
 	run_list(a, &a->soon, DUR_NS(0), now);
+	couple_tick(a, now);
 	api_arm(a);
 }
 
@@ -292,10 +298,10 @@ static void clean_listen_dir(struct api *a)
 
 static int make_listen_dir(struct api *a, char *err, size_t len)
 {
-	if (mkdirat(a->dir_fd, LISTEN_DIR, 0700) < 0 && errno != EEXIST)
+	if (mkdirat(a->dir_fd, API_LISTEN_DIR, 0700) < 0 && errno != EEXIST)
 		return fail(err, len, -errno, "make l in", a->dir);
 	a->listen_dir_fd =
-		openat(a->dir_fd, LISTEN_DIR,
+		openat(a->dir_fd, API_LISTEN_DIR,
 		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (a->listen_dir_fd < 0)
 		return fail(err, len, -errno, "open l in", a->dir);
@@ -362,7 +368,8 @@ static int open_all(struct api *a, const char *run_dir, char *err, size_t len)
 		if (r < 0)
 			return fail(err, len, r, "open sockets in", a->dir);
 	}
-	return 0;
+	r = couple_init(a);
+	return r < 0 ? fail(err, len, r, "note the couple in", a->dir) : 0;
 }
 
 int api_new(struct stack *s, const struct stackd_deck *deck,
@@ -379,6 +386,9 @@ int api_new(struct stack *s, const struct stackd_deck *deck,
 	a->ops = *ops;
 	a->timer_at = MONO_NEVER;
 	a->dir_fd = a->lock_fd = a->listen_dir_fd = a->inotify_fd = -1;
+	a->couple.link = -1;
+	a->couple.next = MONO_NEVER;
+	a->instance = (uint64_t)mono_now().ns << 8 | 1;
 	list_init(&a->hello);
 	list_init(&a->retry);
 	list_init(&a->soon);
@@ -398,7 +408,7 @@ static void remove_files(struct api *a)
 {
 	if (a->listen_dir_fd >= 0) {
 		clean_listen_dir(a);
-		unlinkat(a->dir_fd, LISTEN_DIR, AT_REMOVEDIR);
+		unlinkat(a->dir_fd, API_LISTEN_DIR, AT_REMOVEDIR);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(doors); i++)
 		unlinkat(a->dir_fd, doors[i].name, 0);
@@ -413,6 +423,7 @@ void api_free(struct api *a)
 	if (!a)
 		return;
 	a->ops.timer(a->ops.arg, MONO_NEVER);
+	couple_fini(a);
 	owner = a->listen_dir_fd >= 0; /* opened after the lock was taken */
 	for (uint32_t i = 0; i < a->n_chunks * API_CHUNK; i++) {
 		struct api_sock *c = slots_at(a, i);

@@ -15,6 +15,14 @@
 
 struct api;
 
+struct api_refusal {
+	const char *rule; /* name of the POLICY, or ALLOW, RESERVE */
+	uid_t uid;
+	pid_t pid;
+	uint16_t port;       /* to bind, 0: to use the stack */
+	const char *program; /* its file, "" unknown */
+};
+
 struct api_ops { /* what the room needs from the loop */
 	/* Watch `fd` edge-triggered for IN and RDHUP; `ref`, whose two lowest
 	 * bits are 0, comes back in api_on_event(). 0 or negative errno.
@@ -28,6 +36,11 @@ struct api_ops { /* what the room needs from the loop */
 	void (*unwatch)(void *arg, int fd);
 	/* Call api_on_timer() at `at` (one timer; MONO_NEVER = off). */
 	void (*timer)(void *arg, mono_t at);
+	/* The other stack of the couple was found, or lost; or NULL. */
+	void (*couple)(void *news_arg, bool up);
+	/* A program was refused; or NULL. */
+	void (*refused)(void *news_arg, const struct api_refusal *r);
+	void *news_arg;
 	void *arg;
 };
 
@@ -57,6 +70,10 @@ struct api_counters {
 	uint64_t diverted, divert_held, divert_refused;
 	uint32_t open;
 };
+/* Does the stack that COUPLE names answer? False also without COUPLE. */
+bool api_couple_up(const struct api *a);
+/* The ID of a stack whose COUPLE names this one, "" when there is none. */
+const char *api_coupled_by(const struct api *a);
 void api_counters(const struct api *a, struct api_counters *ret);
 size_t api_memory(const struct api *a);
 

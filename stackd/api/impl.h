@@ -5,9 +5,10 @@
  * stream.c is the life of a TCP socket with a program's end, pump.c moves its
  * bytes; listen.c is listeners and what is known of sockets before they
  * connect; dgram.c is UDP; ctl.c answers requests, ctlopt.c those about
- * options, ctlname.c those about names; policy.c says who may do what.
- * divert.c is the door of the daemon that takes connections over, with its
- * rules; divertsock.c the connections themselves.
+ * options, ctlname.c those about names; policy.c says who may do what;
+ * couple.c is the other stack of a couple; divert.c is the door of the daemon
+ * that takes connections over, with its rules, divertsock.c the connections
+ * themselves.
  *
  * A record is one descriptor of ours or one socket of a program. Events name
  * records by handle (index and generation), never by pointer, so a record
@@ -22,6 +23,7 @@
 
 #include <sys/un.h>
 
+#define API_LISTEN_DIR "l"  /* of listeners' names, below RUN/ID */
 #define API_HELLO_MS 5000   /* a client's time for its first record */
 #define API_RETRY_MS 2      /* program's backlog full: try again */
 #define API_ACCEPT_BATCH 64 /* accepts per event */
@@ -49,6 +51,7 @@ enum api_kind {
 	API_WAITING, /* TCP socket without an end here: bound or listening */
 	API_DGRAM,   /* UDP socket, fd = our end */
 	API_CTL,     /* control connection */
+	API_TWIN,    /* fd = a UDP socket of ours at the other stack */
 	API_ACC_STREAM,
 	API_ACC_DGRAM,
 	API_ACC_CTL, /* listening sockets */
@@ -62,6 +65,7 @@ enum api_state {              /* of API_STREAM and API_DGRAM */
 		 API_S_CONNECTING,
 		 API_S_OPEN,
 		 API_S_DYING, /* reset, but the plant has not come; no sock */
+		 API_S_TWIN,  /* of API_WAITING: listens for the other stack */
 		 API_S_HELD,  /* waits for the diverter */
 };
 
@@ -115,6 +119,8 @@ struct api_sock {
 	uint32_t skip;      /* bytes at the front that are not stream */
 	uint32_t lag;       /* bytes at the front that were delivered */
 	uint32_t listen_no; /* name of the listener's file, 0 none */
+	uint32_t twin;      /* UDP in a couple: the other record's index + 1 */
+	int path_fd;        /* O_PATH of a listener in a couple, -1 none */
 	uid_t uid;
 	pid_t pid;
 	gid_t gid;
@@ -167,6 +173,17 @@ struct api_divert {
 #define API_CHUNK 256
 #define API_CHUNKS_MAX 4096
 
+struct api_couple {
+	int link;          /* control connection to the other stack, -1 none */
+	bool up;           /* it answered last time */
+	bool told;         /* the operator has heard of it */
+	uint64_t instance; /* its life, 0 none yet */
+	mono_t next;       /* look at it then */
+	char by[4];        /* ID of a stack that is coupled with us */
+	mono_t by_at;      /* when it last said so */
+	uint32_t n_twins;  /* records without a watch of their own */
+};
+
 struct api {
 	struct stack *s;
 	const struct stackd_deck *deck;
@@ -191,6 +208,8 @@ struct api {
 	uint32_t listen_next;
 	uint32_t n_ctl;
 
+	struct api_couple couple;
+	uint64_t instance; /* a number of this life */
 	struct api_fail fails[API_FAIL_SETS][API_FAIL_WAYS];
 	uint32_t fail_clock;
 	struct api_uid *uids[64];
@@ -226,11 +245,24 @@ int api_watch(struct api *a, struct api_sock *c) MUST_USE;
 void api_watch_out(struct api *a, struct api_sock *c);
 
 /* ---- policy.c */
-/* Fills uid, pid, gid from the peer of `fd` and counts the socket. 0,
- * -EACCES (deck), -EMFILE (too many for this user). */
-int policy_admit(struct api *a, struct api_sock *c, int fd) MUST_USE;
+/* Fills uid, pid, gid from the peer of `fd` and counts the socket; for_pid:
+ * see policy_speaks_for(). 0, -EACCES (deck), -EMFILE (too many for this
+ * user). */
+int policy_admit(struct api *a, struct api_sock *c, int fd,
+		 uint32_t for_pid) MUST_USE;
 void policy_leave(struct api *a, struct api_sock *c);
-int policy_may_bind(const struct api *a, uid_t uid, uint16_t port) MUST_USE;
+/* Another stackd, or root. */
+bool policy_is_stack(uid_t uid);
+/* May `speaker`, a control connection or a copy of one that speaks for a
+ * program, have a socket? 0 or -EACCES. */
+int policy_may_use(const struct api *a,
+		   const struct api_sock *speaker) MUST_USE;
+/* May whoever asks through `ctl` have the port? 0 or -EACCES. */
+int policy_may_bind(const struct api *a, const struct api_sock *ctl,
+		    uint32_t for_pid, uint16_t port) MUST_USE;
+/* Whose process it is: the peer's own word about `pid` (0 none) is taken when
+ * the peer is root, or when the process is the same user's. */
+void policy_speaks_for(struct api_sock *c, uint32_t pid);
 struct sock_owner policy_owner(const struct api_sock *c);
 
 /* ---- passed.c: records with a descriptor attached */
@@ -241,6 +273,8 @@ struct passed {
 /* recvmsg with one descriptor at most; length or negative errno. */
 ssize_t passed_recv(int fd, void *buf, size_t len, int flags,
 		    struct passed *ret);
+/* sendmsg without waiting, with `with` attached unless it is -1. */
+ssize_t passed_send(int fd, const struct iovec *iov, int n, int with);
 uint64_t passed_cookie(int fd);
 /* An AF_UNIX socket of this type? */
 bool passed_is(int fd, int type);
@@ -267,7 +301,8 @@ enum pump_end {
 	PUMP_END,   /* all that the program wrote was taken, no more comes */
 	PUMP_RESET, /* the program's end is broken */
 };
-/* Program to engine. */
+/* Program to engine. PUMP_END of a program that has gone (API_F_HUP): our
+ * end's queue is empty, the plant included. */
 enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now);
 /* Engine to program; true when nothing is left in the engine. */
 bool pump_push(struct api *a, struct api_sock *c, mono_t now);
@@ -360,6 +395,37 @@ void divert_forget(struct api *a, struct api_sock *c); /* frees c->dv */
 void ctl_accept(struct api *a, struct api_sock *acc, mono_t now);
 void ctl_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now);
 
+/* ---- couple.c */
+#define API_COUPLE_MS 1000     /* between looks at the other stack */
+#define API_COUPLE_WAIT_MS 500 /* for its answer */
+int couple_init(struct api *a) MUST_USE;
+void couple_fini(struct api *a);
+void couple_tick(struct api *a, mono_t now);
+/* When couple_tick() is due; MONO_NEVER without a couple. */
+mono_t couple_deadline(const struct api *a);
+/* A request of another stack: true, with the answer in *rep and perhaps a
+ * descriptor (borrowed) in *ret_fd. */
+bool couple_request(struct api *a, const struct api_sock *ctl,
+		    const struct proto_req *rq, int fd, struct proto_rep *rep,
+		    uint8_t *data, int *ret_fd, mono_t now);
+/* A listener is about to listen, has ended. -EADDRINUSE: the port is taken
+ * there. */
+int couple_listen(struct api *a, struct api_sock *c, int backlog) MUST_USE;
+void couple_unlisten(struct api *a, const struct api_sock *c);
+/* The address to hand a connection to, of a record with path_fd. */
+socklen_t couple_path(const struct api_sock *c, struct sockaddr_un *ret);
+/* Does the program behind path_fd still have its socket? */
+bool couple_alive(const struct api_sock *c);
+/* UDP: binds both; sends to an IPv4 address; ends. */
+int couple_dgram_bind(struct api *a, struct api_sock *c,
+		      uint16_t port) MUST_USE;
+int couple_dgram_send(struct api *a, struct api_sock *c, const uint8_t *b,
+		      size_t n) MUST_USE;
+void couple_dgram_drop(struct api *a, struct api_sock *c);
+void couple_dgram_event(struct api *a, struct api_sock *tw, uint32_t ev);
+/* Is this a socket that serves both families, in a couple? */
+bool couple_is_dual(const struct api *a, const struct api_sock *c);
+
 /* ---- ctlopt.c */
 int ctlopt_set(struct api *a, struct api_sock *c, int32_t name, int64_t v,
 	       mono_t now) MUST_USE;
@@ -372,6 +438,8 @@ int ctlopt_set_cc(struct api *a, struct api_sock *c, const char *name,
 /* Each writes its data behind *rep and sets data_len. */
 void ctlname_host(struct api *a, const struct proto_req *rq,
 		  struct proto_rep *rep, uint8_t *data, size_t cap);
+void ctlname_hosts(struct api *a, const struct proto_req *rq,
+		   struct proto_rep *rep, uint8_t *data, size_t cap);
 void ctlname_hostrev(struct api *a, const struct proto_req *rq,
 		     struct proto_rep *rep, uint8_t *data, size_t cap);
 void ctlname_config(struct api *a, struct proto_rep *rep, uint8_t *data,

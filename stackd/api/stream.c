@@ -170,7 +170,7 @@ static int hello_connect(struct api *a, struct api_sock *c,
 {
 	struct sock_owner owner;
 	struct ip_port to;
-	int r = policy_admit(a, c, c->fd);
+	int r = policy_admit(a, c, c->fd, h->for_pid);
 
 	if (r < 0)
 		return r;
@@ -306,7 +306,9 @@ static bool pulled(struct api *a, struct api_sock *c, enum pump_end e,
 	if (e != PUMP_END)
 		return false;
 	if (c->flags & API_F_HUP) {
-		stream_close(a, c, now);
+		/* nothing is left in our end's queue: see pump.c */
+		drop_sock(a, c, false, now);
+		slots_free(a, c);
 		return true;
 	}
 	if (!(c->flags & API_F_FIN)) {
@@ -376,6 +378,12 @@ static void open_event(struct api *a, struct api_sock *c, uint32_t ev,
 		/* the program gave up while connecting */
 		if (ev & EPOLLHUP)
 			stream_close(a, c, now);
+		return;
+	}
+	if ((c->flags & (API_F_FIN | API_F_HUP)) == (API_F_FIN | API_F_HUP)) {
+		/* nothing can come behind a FIN: there is no space to pull
+		 * into, which must not hide that the program has gone */
+		stream_close(a, c, now);
 		return;
 	}
 	if ((ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) &&

@@ -709,11 +709,10 @@ int stack_udp_send(struct stack *s, struct sock *sk, const struct ip_port *to,
 	int r;
 
 	(void)now;
-	if (sk->error) {
-		r = -sk->error;
-		sk->error = 0;
+	r = -sk->error;
+	sk->error = 0;
+	if (r < 0)
 		return r;
-	}
 	r = udp_dest(sk, to, &store, &dst);
 	if (r < 0)
 		return r;
@@ -728,9 +727,10 @@ int stack_udp_send(struct stack *s, struct sock *sk, const struct ip_port *to,
 	r = udp_route(s, sk, dst, from, &u->path);
 	if (r < 0)
 		return r;
-	/* IP_PMTUDISC_DO 2, IP_PMTUDISC_PROBE 3: never fragment */
-	if (sk->pmtudisc >= 2 && sk->pmtudisc <= 3 && !gso_size &&
-	    len + UDP_HDR_LEN + (u->path.dst.family == IP_V4 ? 20 : 40) >
+	/* IP_PMTUDISC_DO 2, _PROBE 3 and UDP_SEGMENT never fragment */
+	if (((sk->pmtudisc >= 2 && sk->pmtudisc <= 3) || gso_size) &&
+	    (gso_size ? MIN(len, gso_size) : len) + UDP_HDR_LEN +
+			    (u->path.dst.family == IP_V4 ? 20 : 40) >
 		    u->path.mtu)
 		return -EMSGSIZE;
 	u->p = udp_gather(s, iov, n, len);

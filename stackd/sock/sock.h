@@ -59,7 +59,7 @@ struct sock_route {
 	uint64_t gen;
 	uint32_t ifindex, mtu, gso_max;
 	struct ip_addr next_hop;
-	bool loopback;
+	bool loopback, mtu_locked;
 };
 
 struct sock {

@@ -7,9 +7,7 @@
 #define BYTES(...) \
 	((const uint8_t[]){__VA_ARGS__}), sizeof((const uint8_t[]){__VA_ARGS__})
 
-/* ---- LDAP
- * ------------------------------------------------------------------------------------
- */
+/* ---- LDAP ---------------------------------------------------------------- */
 
 /* Message 5, ExtendedRequest with the OID of StartTLS. */
 #define LDAP_STARTTLS(id) \
@@ -137,9 +135,7 @@ static void ldap_client_is_refused(void **state)
 	upgrade_free(u);
 }
 
-/* ---- PostgreSQL
- * ------------------------------------------------------------------------------
- */
+/* ---- PostgreSQL ---------------------------------------------------------- */
 
 #define PG_SSL 0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f
 #define PG_GSS 0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30
@@ -249,9 +245,7 @@ static void postgres_requests_have_a_limit(void **state)
 	upgrade_free(u);
 }
 
-/* ---- TELNET
- * ------------------------------------------------------------------------------------
- */
+/* ---- TELNET -------------------------------------------------------------- */
 
 #define DO_TLS 255, 253, 46
 #define WILL_TLS 255, 251, 46

@@ -6,9 +6,7 @@
 #define C UPGRADE_CLEAR
 #define W UPGRADE_WIRE
 
-/* ---- SMTP
- * ------------------------------------------------------------------------------------
- */
+/* ---- SMTP ---------------------------------------------------------------- */
 
 static struct upgrade *smtp_server(bool required)
 {
@@ -146,9 +144,7 @@ static void smtp_client_refuses_injected_replies(void **state)
 	upgrade_free(u);
 }
 
-/* ---- IMAP
- * ------------------------------------------------------------------------------------
- */
+/* ---- IMAP ---------------------------------------------------------------- */
 
 static struct upgrade *imap_server(bool required)
 {
@@ -270,9 +266,7 @@ static void imap_client_waits_for_ever_for_nothing(void **state)
 	upgrade_free(u);
 }
 
-/* ---- POP3
- * ------------------------------------------------------------------------------------
- */
+/* ---- POP3 ---------------------------------------------------------------- */
 
 static void pop3_server_upgrades(void **state)
 {
@@ -338,9 +332,7 @@ static void pop3_client_is_refused(void **state)
 	upgrade_free(u);
 }
 
-/* ---- limits
- * ------------------------------------------------------------------------------------
- */
+/* ---- limits -------------------------------------------------------------- */
 
 static void a_line_without_an_end_is_cut(void **state)
 {
