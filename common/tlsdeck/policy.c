@@ -108,7 +108,8 @@ static int fill(const struct tls_settings *s, const char *member,
 	b->spec.groups = s->groups[0] ? s->groups : NULL;
 	b->spec.legacy = s->legacy;
 	b->spec.verify = verify_of(s, b->spec.role);
-	b->spec.check_name = b->spec.role == TLS_CLIENT;
+	b->spec.check_name =
+		b->spec.role == TLS_CLIENT && b->spec.verify != TLS_VERIFY_NONE;
 	if (s->tickets && b->spec.role == TLS_SERVER)
 		b->spec.tickets = shared->tickets;
 	if (s->tickets && b->spec.role == TLS_CLIENT)
