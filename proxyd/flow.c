@@ -176,10 +176,26 @@ static enum flow_end end_of(enum relay_cause cause, int side)
 	return FLOW_END_OPERATOR;
 }
 
+/*
+ * Many a TLS peer that was told close_notify hangs up without its own
+ * [RFC8446 6.1]. The other side may be waiting for more, so it gets a reset all
+ * the same; for the log both have ended as they meant to.
+ */
+static bool only_rude(const struct relay *r, enum relay_cause cause, int side)
+{
+	return cause == RELAY_CAUSE_RESET && r->end[side].io == &relay_tls &&
+	       r->end[side].finished && r->end[!side].eof;
+}
+
 static void on_done(struct relay *r, enum relay_cause cause, int side,
 		    int error)
 {
 	struct flow *f = r->arg;
+
+	if (only_rude(r, cause, side)) {
+		bury(f, FLOW_END_OK, "");
+		return;
+	}
 
 	bury(f, end_of(cause, side), error ? strerror(-error) : "");
 }

@@ -80,12 +80,13 @@ struct proxyd {
 	uint64_t next_id;
 	bool draining;
 	struct relay_timer drain_timer;
+	mono_t drain_until;
 	struct clients *clients;
 	struct resolver *resolver;
 	struct keys *keys; /* NULL: no SSL in the deck */
 	struct ev_io *keys_io;
 	struct tlsdeck_shared tls;
-	struct ev_timer *interval;
+	struct ev_timer *interval; /* INTERVAL of the deck */
 	struct console *console;
 	struct metrics *metrics;
 	struct proxyd_counters count;
