@@ -27,6 +27,7 @@ ARROWS = {
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
     "client": {"ipc", "msg", "deck"},
+    "eza": {"client"},
     # stackd/
     "wire": set(),
     "pkt": {"wire"},
@@ -42,7 +43,7 @@ ARROWS = {
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-          "client"}
+          "client", "eza"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa"}, "loop.h": set(),
                   "display.h": set()}
