@@ -156,9 +156,13 @@ static int open_channel(const struct ares *a, unsigned *id,
 	o.timeout = DNS_TIMEOUT_MS;
 	o.tries = DNS_TRIES;
 	o.lookups = lookups;
+	/* no domains: the search list is gone through here, and that of
+	 * /etc/resolv.conf is not ours */
+	o.ndomains = 0;
 	r = a->ares_init_options(ret, &o,
 				 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS |
-					 ARES_OPT_TRIES | ARES_OPT_LOOKUPS);
+					 ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
+					 ARES_OPT_DOMAINS);
 	if (r != ARES_SUCCESS)
 		return EAI_MEMORY;
 	set_servers(a, *ret, cf);
