@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -65,8 +66,8 @@ static _Thread_local struct eza_hostent host;
 static int store_host(const struct addrinfo *ai, const char *name)
 {
 	memset(&host, 0, sizeof(host));
-	strncpy(host.name, ai && ai->ai_canonname ? ai->ai_canonname : name,
-		NAME_MAX_EZA);
+	snprintf(host.name, sizeof(host.name), "%.*s", NAME_MAX_EZA,
+		 ai && ai->ai_canonname ? ai->ai_canonname : name);
 	for (; ai && host.n < HOST_ADDRS; ai = ai->ai_next) {
 		struct sockaddr_in in;
 

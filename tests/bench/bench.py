@@ -25,6 +25,7 @@ from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
 TASKS = ("stream", "rr", "conn", "idle")
+TRAP = "trap"               # the ways into a program, beside each other
 PORT = 7100
 IDLE = {"kernel": 15000, "stackd": 15000, "pasta": 1000, "slirp4netns": 1000}
 IDLE_QUICK = 1000
@@ -166,7 +167,27 @@ class Slirp(Relay):
         check(b"return" in answer, answer.decode())
 
 
+class ByPreload(Stackd):
+    """Programs on the stack by the preload library alone."""
+    kind = "preload"
+    mode = "preload"
+
+    def __init__(self, build):
+        Net.__init__(self, build, mtu=1500, mode=self.mode)
+
+
+class BySeccomp(ByPreload):
+    kind = "seccomp"
+    mode = "seccomp"
+
+
+class ByBoth(ByPreload):
+    kind = "both"
+    mode = "auto"
+
+
 PEERS = (Kernel, Stackd, Pasta, Slirp)
+WAYS = (Kernel, ByPreload, ByBoth, BySeccomp)
 
 
 # ---- the tasks -------------------------------------------------------------
@@ -246,7 +267,7 @@ class Bench:
 
     # connections per second
     def conn(self):
-        if self.rig.kind in ("kernel", "stackd"):
+        if self.rig.kind not in ("pasta", "slirp4netns"):
             self.conn_once("connections /s", "serve", [])
         self.conn_once("with one byte /s", "serve-byte", ["byte"])
 
@@ -290,6 +311,27 @@ class Bench:
             os.close(w)
             c.stop()
             s.stop()
+
+    # the ways into a program: cost of a call, connections per second
+
+    def trap(self):
+        c = self.rig.prog([self.tool("trap"), self.rig.address("p", 4), "7050",
+                           str(self.seconds / 10)])
+        for line in c.ok(120).strip().split("\n"):
+            name, ns = line.split()
+            self.out[f"{name.replace('_', ' ')} us"] = int(ns) / 1000
+        self.conn()                 # the server is the program on the stack
+        self.calls()
+
+    def calls(self):
+        """The client is the program on the stack."""
+        s = self.rig.host([self.tool("connrate"), "serve",
+                           self.rig.address("h", 4), "7060"]).says("ready")
+        c = self.rig.prog([self.tool("connrate"), "call",
+                           self.rig.address("h", 4), "7060", str(CLIENTS),
+                           str(self.seconds)])
+        self.out["connects /s"] = float(c.ok(60).split()[0])
+        s.stop()
 
 
 def settle():
@@ -358,6 +400,18 @@ def show(value):
     return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
 
 
+def print_ways(table):
+    kinds = [c.kind for c in WAYS]
+    print(("{:<24}" + "{:>14}" * (len(kinds) + 1)).format(
+        "", *kinds, "seccomp/preload"))
+    for k, row in table.items():
+        ratio = "-"
+        if row.get("preload") and row.get("seccomp"):
+            ratio = f"{row['seccomp'] / row['preload']:.2f}"
+        print(("{:<24}" + "{:>14}" * (len(kinds) + 1)).format(
+            k, *[show(row.get(x)) for x in kinds], ratio))
+
+
 def print_table(table):
     kinds = [c.kind for c in PEERS]
     head = ["", *kinds, "stackd/kernel", "stackd/pasta"]
@@ -379,19 +433,20 @@ def main():
     a.add_argument("--rounds", type=int, default=0)
     a.add_argument("--peers", default=",".join(c.kind for c in PEERS))
     a.add_argument("task", nargs="*", metavar="TASK",
-                   help="of: " + " ".join(TASKS))
+                   help="of: " + " ".join(TASKS) + ", or trap alone")
     args = a.parse_args()
     args.build = os.path.realpath(args.build)
+    ways = args.task == [TRAP]
     for t in args.task:
-        if t not in TASKS:
-            a.error(f"no such task: {t}")
+        if t not in TASKS and not ways:
+            a.error(f"no such task, or not with others: {t}")
     inside(3000)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     rounds = args.rounds or (1 if args.quick else 3)
     results, errors = {}, []
     for i in range(rounds):
-        for cls in PEERS:
-            if cls.kind in args.peers.split(","):
+        for cls in WAYS if ways else PEERS:
+            if ways or cls.kind in args.peers.split(","):
                 note(f"round {i + 1} of {rounds}: {cls.kind}")
                 run_rig(cls, args, args.task or TASKS, results, errors)
     table = median_table(results)
@@ -401,7 +456,7 @@ def main():
                           "median": table, "all": results,
                           "errors": errors}, indent=1))
     else:
-        print_table(table)
+        (print_ways if ways else print_table)(table)
         print("\n".join(errors))
     sys.stdout.flush()
     os._exit(1 if any(e.startswith(("stackd", "kernel")) for e in errors)
