@@ -53,6 +53,7 @@ static void on_server(struct world *w, const struct tn3270_event *ev,
 
 		check(r == 0);
 	} else if (ev->kind == TN3270_EV_START_TLS) {
+		w->open_s = false;
 		tn3270_server_secured(&w->s, w->now);
 	}
 }
@@ -89,7 +90,8 @@ static void to_client(struct world *w, const uint8_t *p, size_t len,
 			w->open_c = false;
 			tn3270_client_secured(&w->c, w->now);
 		}
-		tn3270_client_respond(&w->c, (enum tn3270e_answer)(how % 7));
+		tn3270_client_respond(
+			&w->c, (enum tn3270e_answer)(how % TN3270E_ANSWERS));
 	} while (ev.kind != TN3270_EV_NONE);
 	check(done == len);
 }
