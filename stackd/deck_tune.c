@@ -30,7 +30,6 @@ static const char *const cc_names[] = {
 static const char *const ecn_names[] = {[TCP_ECN_OFF] = "OFF",
 					[TCP_ECN_PASSIVE] = "PASSIVE",
 					[TCP_ECN_ON] = "ON"};
-
 #define TCP(field) offsetof(struct tcp_tune, field)
 
 /* The limits are in stackd.deck(5). */
@@ -60,6 +59,8 @@ static const struct word tcp_words[] = {
 	{"SACK", KIND_BOOL, TCP(sack), 0, 1, NULL, 0},
 	{"WSCALE", KIND_BOOL, TCP(window_scaling), 0, 1, NULL, 0},
 	{"SYNCOOKIES", KIND_BOOL, TCP(syn_cookies), 0, 1, NULL, 0},
+	{"PLPMTUD", KIND_BOOL, TCP(plpmtud), 0, 1, NULL, 0},
+	{"PACING", KIND_BOOL, TCP(pacing), 0, 1, NULL, 0},
 	{"ECN", KIND_WORD, TCP(ecn), 0, 0, ecn_names, ARRAY_SIZE(ecn_names)},
 	{"CC", KIND_WORD, TCP(cc), 0, 0, cc_names, ARRAY_SIZE(cc_names)},
 };

@@ -556,21 +556,6 @@ void stack_sock_unaccept(struct stack *s, struct sock *listener,
 	listener->listen->n_accept++;
 }
 
-void stack_port_suspend(struct stack *s, uint16_t port, bool suspended)
-{
-	uint8_t bit = (uint8_t)(1u << (port & 7));
-
-	if (suspended)
-		s->ports.suspended[port >> 3] |= bit;
-	else
-		s->ports.suspended[port >> 3] &= (uint8_t)~bit;
-}
-
-bool stack_port_suspended(const struct stack *s, uint16_t port)
-{
-	return s->ports.suspended[port >> 3] & (1u << (port & 7));
-}
-
 /* ---- TCP data ---- */
 
 size_t stack_sock_write_reserve(struct stack *s, struct sock *sk, size_t max,

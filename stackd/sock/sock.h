@@ -141,6 +141,7 @@ struct port_entry {
 struct ports {
 	struct port_entry *buckets[PORTS_BUCKETS];
 	uint8_t suspended[8192]; /* bit per port */
+	uint8_t closed[8192];    /* to the world, likewise */
 };
 
 struct port_entry *ports_find(const struct ports *p, enum sock_type type,

@@ -34,6 +34,8 @@ void tcp_tune_default(struct tcp_tune *ret)
 		.syn_cookies = true,
 		.ecn = TCP_ECN_PASSIVE,
 		.cc = TCP_CC_CUBIC,
+		.pacing = false,
+		.plpmtud = true,
 	};
 }
 

@@ -2,8 +2,6 @@
 #include "tcp/conn.h"
 #include "tcp/isn.h"
 
-#define LEN_TS_PADDED 12u
-
 uint8_t tcp_opt_wscale_for(uint32_t bytes)
 {
 	uint8_t s = 0;
@@ -72,8 +70,9 @@ void tcp_opt_update_mss(struct tcp_conn *c)
 
 	if (c->maxseg)
 		mss = MIN(mss, (uint32_t)c->maxseg);
+	mss = MIN(mss, (uint32_t)tcp_plpmtud_limit(c));
 	/* [RFC9293 3.7.1 MUST-16] [RFC6691 2] options come out of it */
-	mss = MAX(mss, TCP_MSS_MIN) - (c->ts_ok ? LEN_TS_PADDED : 0);
+	mss = MAX(mss, TCP_MSS_MIN) - (c->ts_ok ? TCP_LEN_TS_PADDED : 0);
 	c->mss = (uint16_t)mss;
 	tcp_cc_set_mss(&c->cc, mss);
 }
