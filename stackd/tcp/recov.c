@@ -34,6 +34,7 @@ static void leave(struct tcp_conn *c)
 	tcp_undo_left(c);
 }
 
+/* [RFC8985 9.3] the answer is the same, however the loss was found */
 static void enter(struct tcp_conn *c)
 {
 	tcp_undo_begin(c);
