@@ -201,7 +201,7 @@ void tcp_recov_timeout(struct tcp_conn *c, mono_t now)
 	c->dupacks = 0;
 	c->reno_sacked = 0;
 	c->force_rtx = true;
-	c->want_tlp = c->rack.probed = false;
+	c->want_tlp = c->probed = false;
 }
 
 void tcp_recov_ece(struct tcp_conn *c)
@@ -223,6 +223,6 @@ void tcp_recov_resegment(struct tcp_conn *c)
 	c->recover = c->snd_nxt;
 	c->reno_sacked = 0;
 	c->force_rtx = true;
-	c->want_tlp = c->rack.probed = false;
+	c->want_tlp = c->probed = false;
 	tcp_undo_forget(c);
 }

@@ -102,7 +102,7 @@ static void reordering_makes_it_patient(void **state)
 	p.now = mono_add(p.now, DUR_MS(RTT_MS));
 	sack(&p, 0, 1, 2);
 	ack(&p, 2); /* 0 came after 1 */
-	assert_true(p.c->rack.reordering);
+	assert_true(p.c->reordering);
 	sack(&p, 2, 3, 8);
 	assert_int_equal(p.c->recovery, TCP_R_OPEN);
 	assert_int_equal(peer_wait_deadline(&p), RTT_MS / 4);
@@ -119,19 +119,19 @@ static void dsacks_widen_the_window(void **state)
 
 	(void)state;
 	start(&p, false, 40, 40);
-	p.c->rack.reordering = true;
+	p.c->reordering = true;
 	p.now = mono_add(p.now, DUR_MS(RTT_MS));
 	dsack(&p, 2, 0, 1);
 	dsack(&p, 2, 0, 1); /* the same round */
-	assert_int_equal(p.c->rack.reo_mult, 1);
+	assert_int_equal(p.c->reo_mult, 1);
 	sack(&p, 2, 3, 4);
 	assert_int_equal(peer_wait_deadline(&p), RTT_MS / 2);
 	assert_int_equal(p.c->recovery, TCP_R_FAST);
 	for (int i = 0; i < 16; i++) {
-		assert_int_equal(p.c->rack.reo_mult, 1);
+		assert_int_equal(p.c->reo_mult, 1);
 		tcp_rack_recovered(p.c);
 	}
-	assert_int_equal(p.c->rack.reo_mult, 0);
+	assert_int_equal(p.c->reo_mult, 0);
 	peer_fini(&p);
 }
 
@@ -142,8 +142,8 @@ static void window_is_no_longer_than_a_round_trip(void **state)
 
 	(void)state;
 	start(&p, false, 10, 10);
-	p.c->rack.reordering = true;
-	p.c->rack.reo_mult = 200;
+	p.c->reordering = true;
+	p.c->reo_mult = 200;
 	p.now = mono_add(p.now, DUR_MS(RTT_MS));
 	sack(&p, 0, 1, 2);
 	assert_in_range(peer_wait_deadline(&p), RTT_MS - 1, RTT_MS + 1);
@@ -310,7 +310,7 @@ static void mended_loss_is_a_loss(void **state)
 		p.now = mono_add(p.now, DUR_MS(RTT_MS));
 		ack(&p, 6);
 		assert_int_equal(p.c->cc.ssthresh == UINT32_MAX, duplicate);
-		assert_false(p.c->rack.probed);
+		assert_false(p.c->probed);
 		peer_fini(&p);
 	}
 }
