@@ -210,6 +210,23 @@ static void timeout_spares_young_data(void **state)
 	peer_fini(&p);
 }
 
+/* [RFC8985 6.2 step 1] a path that became longer is believed in time */
+static void smallest_round_trip_is_a_recent_one(void **state)
+{
+	mono_t t = {DUR_S(70000).ns};
+	struct tcp_rtt r;
+
+	(void)state;
+	tcp_rtt_init(&r, DUR_S(1));
+	tcp_rtt_smallest(&r, DUR_MS(20), t);
+	tcp_rtt_smallest(&r, DUR_MS(90), mono_add(t, DUR_S(299)));
+	assert_int_equal(r.min_us, 20000);
+	tcp_rtt_smallest(&r, DUR_MS(90), mono_add(t, DUR_S(301)));
+	assert_int_equal(r.min_us, 90000);
+	tcp_rtt_smallest(&r, DUR_MS(80), mono_add(t, DUR_S(302)));
+	assert_int_equal(r.min_us, 80000);
+}
+
 /* ---- TLP ------------------------------------------------------------ */
 
 /* [RFC8985 7.2] [RFC8985 7.3] two round trips, then the last segment */
@@ -745,6 +762,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(lost_retransmission_is_repeated),
 	cmocka_unit_test(ack_that_is_too_early_says_nothing),
 	cmocka_unit_test(timeout_spares_young_data),
+	cmocka_unit_test(smallest_round_trip_is_a_recent_one),
 	cmocka_unit_test(silence_brings_a_probe),
 	cmocka_unit_test(lone_segment_gets_more_time),
 	cmocka_unit_test(probe_prefers_new_data),
