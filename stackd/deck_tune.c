@@ -76,6 +76,11 @@ static const struct word ip_words[] = {
 	{"TTL", KIND_U8, IP(ttl), 1, 255, NULL, 0},
 	{"REDIRECTS", KIND_BOOL, IP(redirects), 0, 1, NULL, 0},
 	{"RA", KIND_BOOL, IP(accept_ra), 0, 1, NULL, 0},
+	{"RA_ROUTES", KIND_BOOL, IP(ra_routes), 0, 1, NULL, 0},
+	{"RA_ADDRS", KIND_BOOL, IP(ra_addrs), 0, 1, NULL, 0},
+	{"RA_DNS", KIND_BOOL, IP(ra_dns), 0, 1, NULL, 0},
+	{"RA_HOP_MIN", KIND_U8, IP(ra_hop_min), 1, 255, NULL, 0},
+	{"TEMPADDR", KIND_BOOL, IP(temp_addrs), 0, 1, NULL, 0},
 	{"DAD", KIND_U32, IP(dad_transmits), 0, 16, NULL, 0},
 	{"ARP_PROBES", KIND_U32, IP(arp_probes), 0, 16, NULL, 0},
 };

@@ -45,6 +45,7 @@ void tcp_conn_fini(struct tcp_conn *c)
 	tcp_plpmtud_forget(c);
 }
 
+/* [RFC9293 3.6.1 MUST-13] */
 void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
 {
 	c->state = s;
@@ -247,6 +248,7 @@ void tcp_conn_kill(struct tcp_conn *c, int error, mono_t now)
 		tcp_conn_fail(c, error, rst);
 }
 
+/* [RFC1122 4.2.2.13] [RFC9293 3.6.1 MAY-1] */
 void tcp_conn_close(struct tcp_conn *c, mono_t now)
 {
 	bool unread = c->rcv.bytes > 0;
@@ -417,6 +419,7 @@ bool tcp_conn_seq_sent(const struct tcp_conn *c, tcp_seq_t seq)
 	return c->state != TCP_S_CLOSED && seq_in(seq, c->snd_una, c->snd_nxt);
 }
 
+/* [RFC9293 3.9.2.2 MUST-56] */
 bool tcp_conn_icmp(struct tcp_conn *c, int error, bool hard, tcp_seq_t seq,
 		   mono_t now)
 {

@@ -442,7 +442,8 @@ void tcp_cwv_sent(struct tcp_conn *c, mono_t now);
 struct tcp_want tcp_out_want(const struct tcp_conn *c);
 /* Is the window, not cwnd or Nagle, what stops new data? */
 bool tcp_out_window_blocked(const struct tcp_conn *c);
-/* Usable window of RFC 9293 3.8.6.2.1 for new data. */
+/* Usable window of RFC 9293 3.8.6.2.1, from `seq` on. [RFC9293 3.8.6 MUST-34,
+ * SHLD-15] [RFC9293 3.1 REC-1] */
 static inline uint32_t tcp_out_usable(const struct tcp_conn *c, tcp_seq_t seq)
 {
 	int32_t n = seq_diff(seq_add(c->snd_una, c->snd_wnd), seq);

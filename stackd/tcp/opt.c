@@ -24,6 +24,7 @@ uint16_t tcp_opt_peer_mss(const struct tcp_options *o, enum ip_family f)
 	return f == IP_V6 ? TCP_MSS_DEFAULT_V6 : TCP_MSS_DEFAULT_V4;
 }
 
+/* [RFC9293 3.7.1 MUST-14, MUST-67, SHLD-5, MAY-3] */
 void tcp_opt_syn(const struct tcp_conn *c, bool answer, struct tcp_options *ret)
 {
 	const struct tcp_tune *t = &c->env->tune;
@@ -40,6 +41,7 @@ void tcp_opt_syn(const struct tcp_conn *c, bool answer, struct tcp_options *ret)
 	ret->wscale = c->rcv_wscale;
 }
 
+/* [RFC7323 1.3] [RFC9293 3.2 MUST-65] */
 void tcp_opt_agree(struct tcp_conn *c, const struct tcp_seg *in)
 {
 	const struct tcp_options *o = &in->h.opt;

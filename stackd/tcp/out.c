@@ -41,7 +41,7 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 	if (room < MIN(len, (uint32_t)c->mss))
 		return want(TCP_WANT_NOTHING, seq, 0);
 	/* Beyond a window that shrank only the first segment is repeated, as
-	 * a probe [RFC9293 3.8.6 SHLD-16, SHLD-17] */
+	 * a probe [RFC9293 3.8.6 SHLD-16, SHLD-17, MAY-7] */
 	if (!seq_eq(seq, c->snd_una))
 		room = MIN(room, tcp_out_usable(c, seq));
 	len = MIN(len, MIN(room, frame_max(c)));
@@ -53,7 +53,8 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 /* ---- new ------------------------------------------------------------ */
 
 /* Nagle in Minshall's form: a partial segment waits while an earlier one is
- * unacknowledged [RFC9293 3.7.4 SHLD-7]; cork and MSG_MORE hold it anyway. */
+ * unacknowledged [RFC9293 3.7.4 SHLD-7]; cork and MSG_MORE hold it anyway.
+ * [RFC9293 3.9.1.2 MUST-60, MAY-16] */
 static bool hold_partial(const struct tcp_conn *c)
 {
 	if (c->fin_queued || c->push)
@@ -80,7 +81,8 @@ static uint32_t cwnd_room(const struct tcp_conn *c)
 	return c->cc.cwnd > flight ? c->cc.cwnd - flight : 0;
 }
 
-/* Of `data` waiting bytes, how many go now, `wnd` being usable. */
+/* Of `data` waiting bytes, how many go now, `wnd` being usable.
+ * [RFC9293 3.9.1.2 SHLD-28] */
 static uint32_t new_bytes(const struct tcp_conn *c, uint32_t data, uint32_t wnd)
 {
 	uint32_t room = cwnd_room(c);
@@ -306,7 +308,7 @@ static uint32_t put_payload(struct tcp_conn *c, struct tcp_out *o,
 	o->len = got;
 	o->gso_size = got > c->mss ? c->mss : 0;
 	if (got && seq_eq(seq_add(seq, got), c->snd.end))
-		o->h.flags |= TCP_PSH; /* [RFC9293 3.9.1 MUST-61] */
+		o->h.flags |= TCP_PSH; /* [RFC9293 3.9.1.2 MUST-61, SHLD-27] */
 	if (got < len && got == data) {
 		o->h.flags |= TCP_FIN;
 		return got + 1;

@@ -151,6 +151,7 @@ static void rexmt_expired(struct tcp_conn *c, mono_t now)
 	tcp_recov_timeout(c, now);
 }
 
+/* [RFC9293 3.8.6.1 MUST-36] [RFC9293 3.8.6 MUST-35] */
 static void persist_expired(struct tcp_conn *c)
 {
 	if (!retry(c))
@@ -163,6 +164,7 @@ static void persist_expired(struct tcp_conn *c)
 		c->want_probe = true;
 }
 
+/* [RFC1122 4.2.3.6] [RFC9293 3.8.4 MUST-29, SHLD-12, MAY-5] */
 static void keep_expired(struct tcp_conn *c, mono_t now)
 {
 	mono_t due = mono_add(c->last_rcvd, keep_idle(c));
@@ -248,6 +250,7 @@ static bool partial_held(const struct tcp_conn *c)
 	       tcp_conn_may_send(c);
 }
 
+/* [RFC9293 3.8.6.1 SHLD-29] */
 void tcp_timer_settle(struct tcp_conn *c, mono_t now)
 {
 	bool blocked = !tcp_conn_outstanding(c) && tcp_out_window_blocked(c);
