@@ -22,6 +22,7 @@ struct deck_report; /* deck/deck.h */
 #define DECK_HOSTS_MAX 4096
 #define DECK_DNS_MAX 8
 #define DECK_POLICIES_MAX 64
+#define DECK_HOLDS_MAX 64
 
 enum deck_medium {
 	MEDIUM_TUN,       /* default without LAYER2 */
@@ -80,9 +81,9 @@ struct deck_dns {
 	bool primary;
 };
 
+/* POLICY: the first that fits decides; without one, ALLOW and RESERVE do. */
 enum deck_policy_act { DECK_POLICY_USE, DECK_POLICY_BIND, DECK_POLICY_ALL };
 
-/* POLICY: the first that fits decides; without one, ALLOW and RESERVE do. */
 struct deck_policy {
 	char name[DECK_NAME_MAX];
 	enum deck_policy_act what;
@@ -91,6 +92,12 @@ struct deck_policy {
 	gid_t gid;
 	uint16_t port_lo, port_hi; /* BIND; 0 = not given */
 	char program[256];         /* absolute path, empty = any */
+};
+
+struct deck_hold { /* TLS HOLD OUT|IN port[-port] [address[/n]] */
+	bool inbound;
+	uint16_t port_lo, port_hi;
+	struct ip_prefix remote; /* family IP_NONE = any; outbound only */
 };
 
 struct stackd_deck {
@@ -128,6 +135,11 @@ struct stackd_deck {
 	uint32_t n_policies;
 	uint16_t priv_port_max; /* ports below need uid 0 or CAP; default 1024;
 				 * RESERVE n */
+	/* what is held, and what is closed to the world, until tlsd has said
+	 * what it covers */
+	struct deck_hold holds[DECK_HOLDS_MAX];
+	uint32_t n_holds;
+	uint32_t divert_wait_s; /* how long it is held; TLS WAIT */
 	char metrics[108];      /* METRICS path: Prometheus text socket, empty =
 				 * none */
 };

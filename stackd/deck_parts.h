@@ -8,6 +8,7 @@
  *   deck_tune.c    TCP IP PORTS LIMIT
  *   deck_allow.c   ALLOW RESERVE METRICS
  *   deck_policy.c  POLICY
+ *   deck_tls.c     TLS
  *   deck_check.c   what only the whole deck can show
  *   deck_print.c   the canonical deck
  *   deck_change.c  one command while the stack runs
@@ -22,6 +23,7 @@
 #define STACKD_DECK_COMMANDS 32     /* at least the size of the command table */
 #define STACKD_DECK_TXQUEUELEN 4000 /* packets, when the deck names none */
 #define STACKD_DECK_RESERVE 1024
+#define STACKD_DECK_TLS_WAIT 10 /* seconds */
 
 /* A deck while it is read. */
 struct stackd_deck_builder {
@@ -66,6 +68,8 @@ void stackd_deck_cmd_reserve(struct stackd_deck_builder *b,
 void stackd_deck_cmd_metrics(struct stackd_deck_builder *b,
 			     struct deck_args *a);
 
+void stackd_deck_cmd_tls(struct stackd_deck_builder *b, struct deck_args *a);
+
 /* Operands into values, for decks and for the console; true = correct. */
 bool stackd_deck_parse_route(const struct stackd_deck *d, struct deck_args *a,
 			     struct deck_route *ret);
@@ -76,9 +80,6 @@ bool stackd_deck_parse_host(struct deck_args *a, bool addr_optional,
 bool stackd_deck_parse_rule(struct deck_args *a, struct ip_rule *ret);
 bool stackd_deck_parse_tcp(struct deck_args *a, struct tcp_tune *t);
 bool stackd_deck_parse_ip(struct deck_args *a, struct ip_tune *t);
-
-/* Name or number of a user, or a group, of this host. */
-bool stackd_deck_read_id(struct deck_args *a, bool group, uint32_t *ret);
 
 /* Adds to the growing arrays: 0, -EEXIST, -ENOSPC, -ENOMEM. */
 int stackd_deck_add_route(struct stackd_deck *d, const struct deck_route *r);
@@ -106,6 +107,7 @@ void stackd_deck_print_rule(const struct ip_rule *r, FILE *out);
 void stackd_deck_print_tune(const struct stackd_deck *d, FILE *out);
 void stackd_deck_print_policy(const struct stackd_deck *d, FILE *out);
 void stackd_deck_print_allow(const struct stackd_deck *d, FILE *out);
+void stackd_deck_print_tls(const struct stackd_deck *d, FILE *out);
 /* As the deck writes it. */
 const char *stackd_deck_medium_name(enum deck_medium m);
 /* The medium that a device has when the deck names none. */

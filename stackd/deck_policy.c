@@ -1,3 +1,4 @@
+#include "daemon/who.h"
 #include "deck_parts.h"
 
 #include <string.h>
@@ -26,9 +27,9 @@ static void read_selectors(struct deck_args *a, struct deck_policy *p)
 			deck_args_range(a, "port", 1, UINT16_MAX, &p->port_lo,
 					&p->port_hi);
 		else if (i == 1)
-			p->has_uid = stackd_deck_read_id(a, false, &p->uid);
+			p->has_uid = who_read(a, false, &p->uid);
 		else if (i == 2)
-			p->has_gid = stackd_deck_read_id(a, true, &p->gid);
+			p->has_gid = who_read(a, true, &p->gid);
 		else
 			deck_args_path(a, "program", sizeof(p->program) - 1,
 				       p->program);

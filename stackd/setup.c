@@ -320,5 +320,6 @@ int setup_reload(struct stackd *sd, struct stackd_deck *next)
 	stack_kick(sd->stack);
 	sd->deck = *next; /* the api looks at names and policy in place */
 	*next = old;
+	api_divert_deck(sd->api);
 	return 0;
 }

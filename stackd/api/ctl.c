@@ -87,6 +87,9 @@ static int find_sock(struct api *a, struct call *k)
 
 	if (k->fd < 0)
 		return -ENOTSOCK;
+	if (a->dv.peer &&
+	    (k->rq->op == PROTO_ERROR || k->rq->op == PROTO_GETNAME))
+		divert_drain(a, k->now);
 	cookie = passed_cookie(k->fd);
 	k->c = slots_find(a, cookie);
 	if (k->c && k->c->sk)
@@ -142,14 +145,21 @@ static int op_bind(struct api *a, struct call *k)
 
 static int op_getname(struct call *k)
 {
+	const struct divert_conn *dv = k->c->dv;
 	struct ip_port p;
 
 	sock_local(k->c->sk, &p);
+	if (dv && dv->role == DIVERT_IN)
+		p.port = dv->shown_port;
 	proto_addr_put(&p, &k->rep->local);
-	if (sock_remote(k->c->sk, &p) == 0)
+	if (sock_remote(k->c->sk, &p) == 0) {
+		if (dv && dv->role == DIVERT_OUT)
+			p.port = dv->shown_port;
 		proto_addr_put(&p, &k->rep->remote);
-	/* does the connection stand? */
-	k->rep->value = k->c->state == API_S_OPEN;
+	}
+	/* does the connection stand, as far as the program knows? */
+	k->rep->value = k->c->state == API_S_OPEN &&
+			!(dv && dv->role == DIVERT_OUT && !dv->opened);
 	return 0;
 }
 

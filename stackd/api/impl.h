@@ -6,7 +6,9 @@
  * bytes; listen.c is listeners and what is known of sockets before they
  * connect; dgram.c is UDP; ctl.c answers requests, ctlopt.c those about
  * options, ctlname.c those about names; policy.c says who may do what;
- * couple.c is the other stack of a couple.
+ * couple.c is the other stack of a couple; divert.c is the door of the daemon
+ * that takes connections over, with its rules, divertsock.c the connections
+ * themselves.
  *
  * A record is one descriptor of ours or one socket of a program. Events name
  * records by handle (index and generation), never by pointer, so a record
@@ -17,6 +19,7 @@
 
 #include "api/api.h"
 #include "client/proto.h"
+#include "divert/divert.h"
 
 #include <sys/un.h>
 
@@ -53,6 +56,8 @@ enum api_kind {
 	API_ACC_DGRAM,
 	API_ACC_CTL, /* listening sockets */
 	API_INOTIFY,
+	API_ACC_DIVERT, /* listening socket */
+	API_DIVERT,     /* the diverter's connection */
 };
 
 enum api_state {              /* of API_STREAM and API_DGRAM */
@@ -61,6 +66,7 @@ enum api_state {              /* of API_STREAM and API_DGRAM */
 		 API_S_OPEN,
 		 API_S_DYING, /* reset, but the plant has not come; no sock */
 		 API_S_TWIN,  /* of API_WAITING: listens for the other stack */
+		 API_S_HELD,  /* waits for the diverter */
 };
 
 enum {
@@ -82,11 +88,30 @@ enum {
 	API_F_TURN = 32768, /* UDP: connected, waits for the front end's mark */
 };
 
+enum divert_role {
+	DIVERT_OUT,    /* a program's connection */
+	DIVERT_IN,     /* a connection for a program's listener */
+	DIVERT_SECURE, /* listener on the other port of a rule */
+};
+
+/* What a record has more when a rule covers it. */
+struct divert_conn {
+	struct list node; /* api_divert.conns or .secure */
+	struct api_sock *c;
+	uint64_t listener;   /* serial of the program's */
+	uint32_t rule;       /* its id */
+	uint16_t shown_port; /* program's port; the wire has another */
+	uint8_t role;        /* enum divert_role */
+	bool opened;         /* OUT: the program was told */
+	struct ip_port to;   /* OUT, held: where the program wants to go */
+};
+
 struct api_sock {
 	struct sock *sk;
-	uint64_t cookie;  /* of the program's end, 0 = not known */
-	struct list node; /* api.hello, retry, soon */
-	mono_t since;     /* when it was put there */
+	struct divert_conn *dv; /* NULL: nobody stands between */
+	uint64_t cookie;        /* of the program's end, 0 = not known */
+	struct list node;       /* api.hello, retry, soon */
+	mono_t since;           /* when it was put there */
 	uint32_t gen, index;
 	uint32_t cookie_next; /* index + 1 */
 	int fd;
@@ -119,6 +144,32 @@ struct api_uid {
 	uint32_t n;
 };
 
+#define API_DIVERT_QUEUE_MAX 65536 /* messages that wait for the diverter */
+#define API_DIVERT_BATCH 256
+#define API_HELD_MAX 4096 /* connections that wait for it */
+
+struct api_rule {
+	struct divert_rule r;
+	char program[DIVERT_TEXT_MAX]; /* path, name, or "" = any */
+};
+
+struct api_rules {
+	struct api_rule *at;
+	uint32_t n, cap;
+};
+
+struct api_divert {
+	struct api_sock *peer; /* the diverter, NULL: none */
+	bool live;             /* its rules are in force */
+	bool loading;          /* between BEGIN and COMMIT */
+	struct api_rules set, next, added;
+	struct list conns, secure; /* struct divert_conn */
+	struct list held;          /* api_sock.node, oldest first */
+	uint32_t n_held;
+	struct divert_msg *queue; /* ring, while its socket is full */
+	uint32_t q_head, q_n, q_cap;
+};
+
 #define API_CHUNK 256
 #define API_CHUNKS_MAX 4096
 
@@ -149,7 +200,7 @@ struct api {
 
 	struct list hello, retry; /* oldest first */
 	struct list soon;         /* more work than one event's share */
-	struct api_sock *door[3]; /* stream, dgram, control */
+	struct api_sock *door[4]; /* stream, dgram, control, divert */
 	mono_t timer_at;
 
 	int dir_fd, lock_fd, listen_dir_fd, inotify_fd;
@@ -162,6 +213,8 @@ struct api {
 	struct api_fail fails[API_FAIL_SETS][API_FAIL_WAYS];
 	uint32_t fail_clock;
 	struct api_uid *uids[64];
+
+	struct api_divert dv;
 
 	uint8_t scratch[API_SCRATCH];
 };
@@ -279,6 +332,64 @@ int dgram_connect(struct api *a, struct api_sock *c, const struct ip_port *to,
 		  mono_t now) MUST_USE;
 void dgram_retry(struct api *a, struct api_sock *c, mono_t now);
 void dgram_hello(struct api *a, struct api_sock *c, mono_t now);
+
+/* Our end of a new AF_UNIX connection to the listener `l`, named after
+ * `serial` and both addresses. 0; -EAGAIN: its backlog is full. */
+int listen_connect(struct api *a, const struct api_sock *l, uint64_t serial,
+		   const struct ip_port *local, const struct ip_port *remote,
+		   int *ret) MUST_USE;
+
+/* ---- divert.c */
+void divert_init(struct api *a);
+void divert_fini(struct api *a);
+void divert_accept(struct api *a, struct api_sock *acc, mono_t now);
+void divert_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now);
+/* What the diverter said is heard now: before a question that its words
+ * answer. */
+void divert_drain(struct api *a, mono_t now);
+/* More of the queue to the diverter. */
+void divert_flush(struct api *a, mono_t now);
+/* A message without descriptors; waits in the queue if need be. */
+void divert_tell(struct api *a, struct divert_msg *m, mono_t now);
+/* The rule that covers a program's port; NULL: none, or it says "pass".
+ * `index` is 0 at first and goes on behind the rule found: several may cover
+ * one listener. */
+const struct api_rule *divert_find(struct api *a, bool inbound, uint16_t port,
+				   const struct ip_addr *local,
+				   const struct ip_addr *remote,
+				   const struct sock_owner *owner,
+				   uint32_t *index);
+/* A rule of DIVERT_R_ONCE was used. */
+void divert_used(struct api *a, uint32_t id);
+/* How long connections wait for a diverter. */
+dur_t divert_wait(const struct api *a);
+
+/* ---- divertsock.c */
+/* A program connects to `to`: 0 = nobody is in between, 1 = the rest is done
+ * by others, or negative errno for the program. */
+int divert_out(struct api *a, struct api_sock *c, const struct ip_port *to,
+	       mono_t now) MUST_USE;
+/* A connection arrived at `l`: 0 = for the program, 1 = taken, -EAGAIN. */
+int divert_arrived(struct api *a, struct api_sock *l, struct sock *sk,
+		   mono_t now) MUST_USE;
+/* The connection stands; or was ended by the engine. */
+void divert_connected(struct api *a, struct api_sock *c, mono_t now);
+void divert_gone(struct api *a, struct api_sock *c, int error, mono_t now);
+/* Listeners of programs come and go. */
+void divert_listen(struct api *a, struct api_sock *l, mono_t now);
+void divert_unlisten(struct api *a, struct api_sock *l, mono_t now);
+/* A new set of rules is in force: listeners are looked at again and held
+ * connections go on. */
+void divert_refresh(struct api *a, mono_t now);
+/* The diverter has gone: its connections are reset. */
+void divert_orphan(struct api *a, mono_t now);
+void divert_introduce(struct api *a, struct divert_msg *m, mono_t now);
+void divert_opened(struct api *a, const struct divert_msg *m);
+void divert_failed(struct api *a, const struct divert_msg *m);
+void divert_reset(struct api *a, const struct divert_msg *m, mono_t now);
+/* A held connection has its turn; `expired`: its time is over. */
+void divert_again(struct api *a, struct api_sock *c, bool expired, mono_t now);
+void divert_forget(struct api *a, struct api_sock *c); /* frees c->dv */
 
 /* ---- ctl.c */
 void ctl_accept(struct api *a, struct api_sock *acc, mono_t now);

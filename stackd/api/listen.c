@@ -139,7 +139,12 @@ int listen_start(struct api *a, struct api_sock *c, int fd, int backlog,
 		return r;
 	if (listen(fd, backlog) < 0)
 		return -errno;
+	if (c->flags & API_F_LISTEN)
+		return 0; /* only the backlog changed */
 	c->flags |= API_F_LISTEN;
+	/* `fd` keeps this one alive; another may have had the wire's port */
+	listen_inotify(a, now);
+	divert_listen(a, c, now);
 	return 0;
 }
 
@@ -148,6 +153,8 @@ void listen_stop(struct api *a, struct api_sock *c, mono_t now)
 	struct sock *sk = c->sk;
 
 	couple_unlisten(a, c);
+	if (c->flags & API_F_LISTEN)
+		divert_unlisten(a, c, now);
 	c->sk = NULL;
 	if (sk) {
 		sock_set_user(sk, NULL);
@@ -194,28 +201,43 @@ static void set_opened(struct api_sock *l, struct api_sock *c, struct sock *sk)
 	sock_set_user(sk, c);
 }
 
+int listen_connect(struct api *a, const struct api_sock *l, uint64_t serial,
+		   const struct ip_port *local, const struct ip_port *remote,
+		   int *ret)
+{
+	struct sockaddr_un u = {.sun_family = AF_UNIX};
+	size_t n;
+	socklen_t len;
+	int r = 0, fd;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	n = proto_name_emit(serial, local, remote, u.sun_path);
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	if (bind(fd, (struct sockaddr *)&u, len) < 0)
+		r = -errno;
+	len = l->listen_no ? file_addr(a, l->listen_no, &u)
+			   : couple_path(l, &u);
+	if (r == 0 && connect(fd, (struct sockaddr *)&u, len) < 0)
+		r = -errno;
+	if (r < 0)
+		close(fd);
+	else
+		*ret = fd;
+	return r;
+}
+
 /* Our end, connected to the program's listener under a name that tells both
  * addresses. -EAGAIN: its backlog is full. */
 static int connect_child(struct api *a, struct api_sock *l, struct api_sock *c,
 			 const struct sock *sk)
 {
 	struct ip_port local, remote = {0};
-	struct sockaddr_un u = {.sun_family = AF_UNIX};
-	size_t n;
-	socklen_t len;
 
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return -errno;
 	sock_local(sk, &local);
 	(void)!sock_remote(sk, &remote);
-	n = proto_name_emit(slots_serial(c), &local, &remote, u.sun_path);
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-	if (bind(c->fd, (struct sockaddr *)&u, len) < 0)
-		return -errno;
-	len = l->listen_no ? file_addr(a, l->listen_no, &u)
-			   : couple_path(l, &u);
-	return connect(c->fd, (struct sockaddr *)&u, len) < 0 ? -errno : 0;
+	return listen_connect(a, l, slots_serial(c), &local, &remote, &c->fd);
 }
 
 static int hand_over(struct api *a, struct api_sock *l, struct sock *sk)
@@ -242,13 +264,15 @@ static void accept_children(struct api *a, struct api_sock *l, mono_t now)
 	struct sock *sk;
 
 	while ((sk = stack_sock_accept(a->s, l->sk))) {
-		int r = hand_over(a, l, sk);
+		int r = divert_arrived(a, l, sk, now);
 
 		if (r == 0)
+			r = hand_over(a, l, sk);
+		if (r >= 0)
 			continue;
 		stack_sock_unaccept(a->s, l->sk, sk);
 		/* nobody watches this one for us */
-		if (r == -ECONNREFUSED && !l->listen_no) {
+		if (r == -ECONNREFUSED && l->path_fd >= 0) {
 			listen_stop(a, l, now);
 			return;
 		}
@@ -267,7 +291,7 @@ void listen_ready(struct api *a, struct api_sock *c, unsigned ev, mono_t now)
 		listen_inotify(a, now);
 		if (slots_of_serial(a, serial) != c)
 			return;
-		if (c->wd < 0 && !couple_alive(c)) {
+		if (c->path_fd >= 0 && c->wd < 0 && !couple_alive(c)) {
 			listen_stop(a, c, now);
 			return;
 		}

@@ -236,6 +236,7 @@ void slots_free(struct api *a, struct api_sock *c)
 	if (c->flags & API_F_COUNTED)
 		policy_leave(a, c);
 	listen_forget_file(a, c);
+	divert_forget(a, c);
 	cookie_unlink(a, c);
 	slots_clear_wd(a, c);
 	api_untimed(c);

@@ -305,7 +305,8 @@ class Net:
 
     # where things are
     def tool(self, name):
-        for rel in ("stackd", "common/client", "common/console", "common",
+        for rel in ("stackd", "tlsd", "proxyd", "common/client",
+                    "common/console", "common/keys", "common",
                     "."):
             path = os.path.join(self.build, rel, name)
             if os.path.isfile(path) and os.access(path, os.X_OK):
