@@ -29,7 +29,6 @@ from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
 import tls_bench
 
 TASKS = ("stream", "rr", "conn", "idle")
-TRAP = "trap"               # the ways into a program, beside each other
 PORT = 7100
 IDLE = {"kernel": 15000, "stackd": 15000, "pasta": 1000, "slirp4netns": 1000}
 IDLE_QUICK = 1000
@@ -191,7 +190,8 @@ class ByBoth(ByPreload):
 
 
 PEERS = (Kernel, Stackd, Pasta, Slirp)
-WAYS = (Kernel, ByPreload, ByBoth, BySeccomp)
+WAYS = (Kernel, ByPreload, ByBoth, BySeccomp)   # into a program: "trap"
+EXTRA = ("tls", "trap")
 
 
 # ---- the tasks -------------------------------------------------------------
@@ -316,24 +316,24 @@ class Bench:
             c.stop()
             s.stop()
 
-    # the ways into a program: cost of a call, connections per second
 
+    # the ways into a program
     def trap(self):
-        c = self.rig.prog([self.tool("trap"), self.rig.address("p", 4), "7050",
-                           str(self.seconds / 10)])
+        c = self.rig.prog([self.tool("trap"), self.rig.address("p", 4),
+                           "7050", str(self.seconds / 10)])
         for line in c.ok(120).strip().split("\n"):
             name, ns = line.split()
             self.out[f"{name.replace('_', ' ')} us"] = int(ns) / 1000
-        self.conn()                 # the server is the program on the stack
+        self.conn()             # the server is the program on the stack
         self.calls()
 
     def calls(self):
         """The client is the program on the stack."""
-        s = self.rig.host([self.tool("connrate"), "serve",
-                           self.rig.address("h", 4), "7060"]).says("ready")
-        c = self.rig.prog([self.tool("connrate"), "call",
-                           self.rig.address("h", 4), "7060", str(CLIENTS),
-                           str(self.seconds)])
+        address = self.rig.address("h", 4)
+        s = self.rig.host([self.tool("connrate"), "serve", address,
+                           "7060"]).says("ready")
+        c = self.rig.prog([self.tool("connrate"), "call", address, "7060",
+                           str(CLIENTS), str(self.seconds)])
         self.out["connects /s"] = float(c.ok(60).split()[0])
         s.stop()
 
@@ -423,30 +423,11 @@ def show(value):
     return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
 
 
-<<<<<<< HEAD
-def print_ways(table):
-    kinds = [c.kind for c in WAYS]
-    print(("{:<24}" + "{:>14}" * (len(kinds) + 1)).format(
-        "", *kinds, "seccomp/preload"))
-    for k, row in table.items():
-        ratio = "-"
-        if row.get("preload") and row.get("seccomp"):
-            ratio = f"{row['seccomp'] / row['preload']:.2f}"
-        print(("{:<24}" + "{:>14}" * (len(kinds) + 1)).format(
-            k, *[show(row.get(x)) for x in kinds], ratio))
-
-
-def print_table(table):
-    kinds = [c.kind for c in PEERS]
-    head = ["", *kinds, "stackd/kernel", "stackd/pasta"]
-    print(("{:<24}" + "{:>14}" * (len(head) - 1)).format(*head))
-=======
 def print_table(table, kinds, ours, others):
     head = ["", *kinds, *(f"{ours}/{o}" for o in others)]
     width = max(14, *(len(h) + 2 for h in head))
     form = ("{:<26}" + f"{{:>{width}}}" * (len(head) - 1)).format
     print(form(*head))
->>>>>>> main
     for k, row in table.items():
         cells = [show(row.get(x)) for x in kinds]
         for other in others:
@@ -463,57 +444,46 @@ def main():
     a.add_argument("--rounds", type=int, default=0)
     a.add_argument("--peers", default=",".join(c.kind for c in PEERS))
     a.add_argument("task", nargs="*", metavar="TASK",
-<<<<<<< HEAD
-                   help="of: " + " ".join(TASKS) + ", or trap alone")
-=======
-                   help="of: " + " ".join(TASKS + ("tls",)))
->>>>>>> main
+                   help="of: " + " ".join(TASKS + EXTRA))
     args = a.parse_args()
     args.build = os.path.realpath(args.build)
-    ways = args.task == [TRAP]
     for t in args.task:
-<<<<<<< HEAD
-        if t not in TASKS and not ways:
-            a.error(f"no such task, or not with others: {t}")
-=======
-        if t not in TASKS + ("tls",):
+        if t not in TASKS + EXTRA:
             a.error(f"no such task: {t}")
->>>>>>> main
     inside(3000)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     rounds = args.rounds or (1 if args.quick else 3)
-    results, tls, errors = {}, {}, []
-    tasks = [t for t in args.task or TASKS if t != "tls"]
+    results, tls, ways, errors = {}, {}, {}, []
+    tasks = [t for t in args.task or TASKS if t not in EXTRA]
     for i in range(rounds):
-<<<<<<< HEAD
-        for cls in WAYS if ways else PEERS:
-            if ways or cls.kind in args.peers.split(","):
-=======
         for cls in PEERS:
             if tasks and cls.kind in args.peers.split(","):
->>>>>>> main
                 note(f"round {i + 1} of {rounds}: {cls.kind}")
                 run_rig(cls, args, tasks, results, errors)
+        for cls in WAYS if "trap" in args.task or not args.task else ():
+            note(f"round {i + 1} of {rounds}: trap, {cls.kind}")
+            run_rig(cls, args, ["trap"], ways, errors)
     if "tls" in args.task or not args.task:
         run_tls(args, rounds, tls, errors)
     table, tls_table = median_table(results), median_table(tls)
+    ways_table = median_table(ways)
     if args.json:
         print(json.dumps({"cpus": os.cpu_count(),
                           "kernel": os.uname().release, "rounds": rounds,
                           "median": table, "all": results,
                           "tls": {"median": tls_table, "all": tls},
+                          "trap": {"median": ways_table, "all": ways},
                           "errors": errors}, indent=1))
     else:
-<<<<<<< HEAD
-        (print_ways if ways else print_table)(table)
-=======
         if table:
             print_table(table, [c.kind for c in PEERS], "stackd",
                         ("kernel", "pasta"))
+        if ways_table:
+            print_table(ways_table, [c.kind for c in WAYS], "seccomp",
+                        ("kernel", "preload"))
         if tls_table:
             print_table(tls_table, [c.kind for c in tls_bench.TERMINATORS],
                         "tls_term", ("nginx", "haproxy"))
->>>>>>> main
         print("\n".join(errors))
     sys.stdout.flush()
     os._exit(1 if any(e.startswith(("stackd", "kernel", "tls_term")) for e in errors)

@@ -27,9 +27,7 @@ ARROWS = {
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
     "client": {"ipc", "msg", "deck"},
-<<<<<<< HEAD
     "eza": {"client"},
-=======
     "divert": {"client"},
     "keys": {"daemon"},
     "tls": {"keys"},
@@ -41,7 +39,6 @@ ARROWS = {
     # proxyd/
     "head": set(),
     "target": set(),
->>>>>>> main
     # stackd/
     "wire": set(),
     "pkt": {"wire"},
@@ -61,12 +58,8 @@ ARROWS = {
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-<<<<<<< HEAD
-          "client", "eza"}
-=======
-          "client", "divert", "keys", "tls", "upgrade", "relay", "tlsdeck",
+          "client", "eza", "divert", "keys", "tls", "upgrade", "relay", "tlsdeck",
           "ftp", "tn3270"}
->>>>>>> main
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa"}, "loop.h": set(),
                   "display.h": set()}
