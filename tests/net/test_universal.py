@@ -215,6 +215,44 @@ def test_setuid_program_of_root(net):
     p.stop()
 
 
+DROPPED = """
+import errno, os, socket
+def mark():
+    s = socket.socket()
+    try:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 7)
+        return "done"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+def bind(port):
+    s = socket.socket()
+    try:
+        s.bind(("0.0.0.0", port))
+        return "done"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+print(mark(), bind(80))
+if os.fork() == 0:
+    os.setgroups([])
+    os.setresgid(5001, 5001, 5001)
+    os.setresuid(5001, 5001, 5001)
+    print(mark(), bind(81), bind(8081), flush=True)
+    os._exit(0)
+os.wait()
+print(mark(), bind(82))
+"""
+
+
+@options(seconds=60, on_kernel=False)
+def test_root_gives_its_rights_up(net):
+    """The supervisor is root; what it does for a program that is not, is what
+    that program may do."""
+    out = on_stack(net, "seccomp", [PYTHON, "-u", "-c", DROPPED]).ok()
+    check_equal(out.strip().split("\n"),
+                ["done done", "EPERM EACCES done", "done done"],
+                "SO_MARK and ports: as root, as a user, as root")
+
+
 # ---- Java ------------------------------------------------------------------
 
 @options(seconds=500, on_kernel=False, deck_extra=NAMES)
