@@ -76,7 +76,7 @@ static void end_politely(struct pair *p)
 {
 	int fd = watch_of(p, WIRE)->fd;
 
-	p->relay.end[WIRE].io = NULL; /* whose close would say reset */
+	p->relay.end[WIRE].io = &relay_clear; /* another's close says reset */
 	if (fd < 0)
 		return;
 	shutdown(fd, SHUT_WR);
@@ -384,7 +384,7 @@ static void handshake_ok(struct pair *p)
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
 	history_add(p->td, p->rule, p->inbound, &p->peer, p->session, NULL,
 		    elapsed_us(p));
-	if (p->relay.end[PROGRAM].io) {
+	if (p->following) {
 		secure_wire(p);
 		talk_secured(p);
 		return;
@@ -465,6 +465,7 @@ static void begin_handshake(struct pair *p)
 
 void pair_begin_tls(struct pair *p)
 {
+	p->following = true;
 	watch_of(p, WIRE)->fn = on_wire;
 	watch_of(p, PROGRAM)->fn = on_program;
 	begin_handshake(p);

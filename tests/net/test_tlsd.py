@@ -495,6 +495,46 @@ def test_reload_keeps_connections(net):
     tlsd.stop()
 
 
+# ---- which connections -----------------------------------------------------
+
+@options(seconds=200, deck_extra="HOST server.test 10.77.0.1")
+def test_rules_choose(net):
+    """Host names, programs, users, exceptions; several key files by SNI."""
+    needs("nginx", "curl", "openssl")
+    standard_certs()
+    make_cert("root", "NEWER", "DNS:newer.test")
+    https_nginx(net)
+    clear = net.host([PYTHON, PROGS + "/clearend.py", "serve", "0.0.0.0",
+                      "80"], name="in-clear").says("ready")
+    tlsd = Tlsd(net, [
+        "OPTION CLIENT", "HANDSHAKE_CLIENT 0", f"CAFILE {CA}",
+        "ATTLS 80 TO 10.77.0.1 CLEAR PROGRAM clearend.py USER 0",
+        "ATTLS 80 TO 10.77.0.1 CLEAR PROGRAM python3 USER 0",
+        "ATTLS 80 TO 10.77.0.1 AS 1 SSL * USER 65534",
+        "ATTLS 80 TO server.test AS 8443 SSL",
+        "OPTION SERVER", "ATTLS 7000 AS 7443 SSL SERVER NEWER"])
+    # curl is covered, by the host's name, which is verified
+    p = net.prog(["curl", "-sS", "-f", "--max-time", "60", "-o", "/dev/null",
+                  "http://server.test/small"], name="curl")
+    p.ok(90)
+    check_equal(tlsd.last()["certificate"], "CN=SERVER", "certificate")
+    # python3 is not
+    p = net.prog([PYTHON, PROGS + "/clearend.py", "call", "10.77.0.1", "80",
+                  "in-clear"], name="call")
+    p.ok(60)
+    wait_for(lambda: "end 8 " in clear.text(), "the clear connection", 30)
+    server = echo_server(net, "echo")
+    for name, cn in (("newer.test", "NEWER"), ("server.test", "SERVER"),
+                     ("unknown.test", "SERVER")):
+        _, out = s_client(net, "-servername", name)
+        check(f"CN = {cn}" in out, f"SNI {name}: {out}")
+    check(server.alive(), "the server lives")
+    rules = net.ctl("--json", "QUERY", "TLSRULES")
+    check('"10.77.0.1/32"' in rules.replace(" ", ""), rules)
+    tlsd.idle()
+    tlsd.stop()
+
+
 # ---- other TLS programs ----------------------------------------------------
 
 @options(seconds=200)
