@@ -4,6 +4,7 @@ over the kernel (veth), stackd, pasta and slirp4netns.
 
     bench.py --build DIR [--json] [--quick] [--rounds N] [TASK...]
 
+Task "tlsd" is about tlsd over stackd (tlsd_bench.py).
 Task "tls" is about TLS terminators on the kernel's sockets (tls_bench.py).
 
 A kernel client in namespace h talks to an unmodified server in namespace p.
@@ -27,6 +28,7 @@ from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
 import tls_bench
+import tlsd_bench
 
 TASKS = ("stream", "rr", "conn", "idle")
 PORT = 7100
@@ -174,6 +176,10 @@ PEERS = (Kernel, Stackd, Pasta, Slirp)
 
 
 # ---- the tasks -------------------------------------------------------------
+
+# beside those of the rigs
+OTHERS = ("tls", "tlsd")
+
 
 class Bench:
     def __init__(self, rig, args):
@@ -366,6 +372,20 @@ def run_tls(args, rounds, results, errors):
     server.stop(3)
 
 
+def run_tlsd(args, rounds, results, errors):
+    """tlsd over stackd."""
+    for i in range(rounds):
+        note(f"round {i + 1} of {rounds}: tlsd")
+        try:
+            for k, v in tlsd_bench.run(args).items():
+                results.setdefault(k, {}).setdefault("tlsd", []).append(v)
+        except (Failure, OSError, subprocess.SubprocessError) as e:
+            errors.append(f"tlsd: {e}")
+            note(f"  failed: {str(e).strip().splitlines()[0][:200]}")
+        finally:
+            remove_namespaces()
+
+
 def note(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -402,17 +422,17 @@ def main():
     a.add_argument("--rounds", type=int, default=0)
     a.add_argument("--peers", default=",".join(c.kind for c in PEERS))
     a.add_argument("task", nargs="*", metavar="TASK",
-                   help="of: " + " ".join(TASKS + ("tls",)))
+                   help="of: " + " ".join(TASKS + OTHERS))
     args = a.parse_args()
     args.build = os.path.realpath(args.build)
     for t in args.task:
-        if t not in TASKS + ("tls",):
+        if t not in TASKS + OTHERS:
             a.error(f"no such task: {t}")
     inside(3000)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     rounds = args.rounds or (1 if args.quick else 3)
-    results, tls, errors = {}, {}, []
-    tasks = [t for t in args.task or TASKS if t != "tls"]
+    results, tls, tlsd, errors = {}, {}, {}, []
+    tasks = [t for t in args.task or TASKS if t not in OTHERS]
     for i in range(rounds):
         for cls in PEERS:
             if tasks and cls.kind in args.peers.split(","):
@@ -420,12 +440,16 @@ def main():
                 run_rig(cls, args, tasks, results, errors)
     if "tls" in args.task or not args.task:
         run_tls(args, rounds, tls, errors)
+    if "tlsd" in args.task or not args.task:
+        run_tlsd(args, rounds, tlsd, errors)
     table, tls_table = median_table(results), median_table(tls)
+    tlsd_table = median_table(tlsd)
     if args.json:
         print(json.dumps({"cpus": os.cpu_count(),
                           "kernel": os.uname().release, "rounds": rounds,
                           "median": table, "all": results,
                           "tls": {"median": tls_table, "all": tls},
+                          "tlsd": {"median": tlsd_table, "all": tlsd},
                           "errors": errors}, indent=1))
     else:
         if table:
@@ -434,9 +458,11 @@ def main():
         if tls_table:
             print_table(tls_table, [c.kind for c in tls_bench.TERMINATORS],
                         "tls_term", ("nginx", "haproxy"))
+        if tlsd_table:
+            print_table(tlsd_table, ["tlsd"], "tlsd", ())
         print("\n".join(errors))
     sys.stdout.flush()
-    os._exit(1 if any(e.startswith(("stackd", "kernel", "tls_term")) for e in errors)
+    os._exit(1 if any(e.startswith(("stackd", "kernel", "tls_term", "tlsd")) for e in errors)
              else 0)
 
 
