@@ -379,11 +379,41 @@ static void tell_opened(struct pair *p)
 	open_relay(p);
 }
 
+static void copy(char *to, size_t len, const char *from)
+{
+	snprintf(to, len, "%s", from ? from : "");
+}
+
+/* For programs that ask (client/attls.h). */
+static void tell_about(struct pair *p)
+{
+	struct divert_msg m = {.op = DIVERT_ABOUT, .serial = p->serial};
+	struct tls_info i;
+
+	tls_session_info(p->session, &i);
+	m.attls = (struct attls_info){
+		.policy = ATTLS_POLICY_ENABLED,
+		.state = ATTLS_STATE_SECURE,
+		.role = p->rule->d.inbound ? ATTLS_ROLE_SERVER
+					   : ATTLS_ROLE_CLIENT,
+		.resumed = i.resumed,
+		.version = (uint16_t)i.version,
+		.suite = i.suite,
+	};
+	copy(m.attls.group, sizeof(m.attls.group), i.group);
+	copy(m.attls.alpn, sizeof(m.attls.alpn), i.alpn);
+	copy(m.attls.user, sizeof(m.attls.user), i.user);
+	if (i.peer_cert)
+		copy(m.attls.subject, sizeof(m.attls.subject), i.subject);
+	(void)!door_send(p->td, &m);
+}
+
 static void handshake_ok(struct pair *p)
 {
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
 	history_add(p->td, p->rule, p->inbound, &p->peer, p->session, NULL,
 		    elapsed_us(p));
+	tell_about(p);
 	if (p->following) {
 		secure_wire(p);
 		talk_secured(p);
