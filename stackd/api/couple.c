@@ -509,6 +509,7 @@ int couple_dgram_bind(struct api *a, struct api_sock *c, uint16_t port)
 int couple_dgram_send(struct api *a, struct api_sock *c, const uint8_t *b,
 		      size_t n)
 {
+	const struct api_sock *twin;
 	struct ip_port at;
 	int r = 0;
 
@@ -520,14 +521,13 @@ int couple_dgram_send(struct api *a, struct api_sock *c, const uint8_t *b,
 	}
 	if (r == 0)
 		r = couple_dgram_bind(a, c, at.port);
-	if (r == 0 && !c->twin)
+	twin = twin_record(a, c);
+	if (r == 0 && !twin)
 		r = -ENETUNREACH;
 	if (r < 0)
 		return r;
-	return send(twin_record(a, c)->fd, b, n, MSG_DONTWAIT | MSG_NOSIGNAL) <
-			       0
-		       ? -errno
-		       : 0;
+	return send(twin->fd, b, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno
+								     : 0;
 }
 
 /* What came for the port over the other stack goes on as it is: the header

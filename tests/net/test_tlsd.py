@@ -295,7 +295,11 @@ def test_no_silent_truncation_outbound(net):
                             ).says("ready")
             p = net.prog([PYTHON, PROGS + "/clearend.py", "call",
                           net.address("h", 4), "7001", "hello"], name="call")
-            check_equal(p.wait(90), 0, p.text())
+            status = p.wait(90)
+            if how == "reset" and "failed ECONNRESET" in p.text():
+                server.stop()   # it came before the handshake was over
+                continue
+            check_equal(status, 0, p.text())
             # (one that is reset may be gone before it asks)
             check(how != "notify" or
                   ("attls policy 2 state 3 role 1 version 030" in p.text()
