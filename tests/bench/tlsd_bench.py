@@ -9,7 +9,7 @@ memory is the growth of their resident memory.
 import subprocess
 
 import tls_bench
-from couplet_net import WORK, Net, V4_STACK, check
+from couplet_net import V4_STACK, WORK, Net, check, remove_namespaces
 from tls_net import Tlsd
 
 CLEAR, WIRE = 7300, 7301
@@ -73,4 +73,5 @@ def run(args):
     out = {}
     for key, pem in tls_bench.make_keys().items():
         out.update(once(args, key, pem))
+        remove_namespaces()
     return out
