@@ -45,6 +45,8 @@ static int read_deck(void *arg, const struct daemon_options *o)
 
 	if (r == 0)
 		log_open("tlsd", td->deck.id);
+	if (r == 0 && td->deck.iptrace)
+		log_set_debug(true);
 	return r;
 }
 

@@ -51,9 +51,21 @@ static struct relay_watch *watch_of(struct pair *p, int end)
 
 /* ---- the end ------------------------------------------------------------- */
 
+/* IPTRACE: what becomes of a connection. */
+static void trace(const struct pair *p, const char *what)
+{
+	char peer[PORT_TEXT_MAX];
+
+	log_debug("connection %llu %s %s, rule %u: %s",
+		  (unsigned long long)p->id, p->inbound ? "from" : "to",
+		  ip_port_format(&p->peer, peer), p->rule->number, what);
+}
+
 static void forget(struct pair *p)
 {
 	struct tlsd *td = p->td;
+
+	trace(p, "ended");
 
 	relay_timer_set(td->set, &p->timer, MONO_NEVER);
 	relay_timer_set(td->set, &p->retry, MONO_NEVER);
@@ -200,6 +212,7 @@ void pair_close(struct pair *p, bool reset)
 
 void pair_relay(struct pair *p)
 {
+	trace(p, "open");
 	p->state = OPEN;
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
 	relay_start(&p->relay);
@@ -486,6 +499,7 @@ static void on_timer(struct relay_timer *t, mono_t now)
 
 static void begin_handshake(struct pair *p)
 {
+	trace(p, "handshake");
 	p->state = HANDSHAKE;
 	p->began = mono_now();
 	relay_timer_set(

@@ -476,6 +476,37 @@ def test_inbound_listener_is_not_lost(net):
 
 
 @options(seconds=250)
+def test_stack_comes_later(net):
+    """tlsd before its stack, and a stack that is killed and started again
+    under it: tlsd finds it and serves; what stood is reset."""
+    standard_certs()
+    net.stop_stackd()
+    tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"], wait=False)
+    tlsd.proc.says("CPLT500W", 60)
+    for i in (1, 2):
+        net.start_stackd()
+        wait_for(lambda n=i: tlsd.proc.text().count("CPLT501I") == n,
+                 "the rules to be in force", 60)
+        p = echo_server(net)
+        tlsend(net, "call", "notify", "bytes=1000").ok(60)
+        wait_for(lambda q=p: "end 1000 " in q.text(), "the program", 60)
+        if i == 2:
+            break
+        stand = tlsend(net, "call", "stand")
+        stand.says("standing", 60)
+        wait_for(lambda: any(c["state"] == "OPEN"
+                             for c in tlsd.query("CONNECTIONS")),
+                 "the connection to stand", 60)
+        net.stackd.kill(signal.SIGKILL)
+        net.stackd.wait(30)
+        wait_for(lambda q=p: "reset" in q.text(), "the program's reset", 60)
+        p.stop()
+        tlsd.proc.says("CPLT502W", 60)
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=250)
 def test_reload_keeps_connections(net):
     """A connection lives through a reload of deck and key files; new ones get
     the new certificate."""
