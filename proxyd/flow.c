@@ -145,7 +145,7 @@ static void fail_errno(struct flow *f, enum flow_end why, int error)
 	flow_fail(f, why, strerror(-error));
 }
 
-static void fail_tls(struct flow *f, int side)
+void flow_fail_tls(struct flow *f, int side)
 {
 	struct tls_error e;
 	char text[TEXT_MAX];
@@ -298,7 +298,7 @@ static void on_server_handshake(struct relay_watch *w, mono_t now)
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
-		fail_tls(f, 1);
+		flow_fail_tls(f, 1);
 		return;
 	}
 	handshake_done(f, 1);
@@ -342,8 +342,6 @@ void flow_connected(struct flow *f)
 	struct relay_end *e = &f->relay.end[1];
 	int r;
 
-	e->io = &relay_clear;
-	e->stack = proxyd_on_stack(f->px->pd);
 	if (!send_header(f)) {
 		relay_close_end(&f->relay, 1, true);
 		flow_dial_failed(f, -ECONNRESET);
@@ -439,7 +437,7 @@ static void on_client_handshake(struct relay_watch *w, mono_t now)
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
-		fail_tls(f, 0);
+		flow_fail_tls(f, 0);
 		return;
 	}
 	handshake_done(f, 0);
@@ -571,8 +569,7 @@ void flow_new(struct proxy *px, int fd, const struct ip_port *client)
 		return;
 	}
 	relay_init(&f->relay, pd->set);
-	f->relay.end[0].io = &relay_clear;
-	f->relay.end[0].stack = proxyd_on_stack(pd);
+	f->relay.end[0].stack = f->relay.end[1].stack = proxyd_on_stack(pd);
 	f->relay.done = on_done;
 	f->relay.arg = f;
 	if (relay_watch_add(pd->set, &f->relay.end[0].watch, fd) < 0) {

@@ -95,12 +95,9 @@ static int proxyd_open(void *arg, struct daemon *d)
 
 	pd->daemon = d;
 	log_msg(MSG_BSTT700I, COUPLET_VERSION);
-	r = operator_refuse_duplicate(pd);
+	r = operator_open(pd);
 	if (r < 0)
 		return r;
-	r = daemon_make_dir(d, run, 0755);
-	if (r < 0)
-		return fail(run, r);
 	if (!proxyd_on_stack(pd)) /* a deck read again may name new ports */
 		daemon_keep_cap(d, CAP_NET_BIND_SERVICE);
 	else if (setenv("COUPLET_RUN", run, 1) < 0)

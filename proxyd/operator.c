@@ -417,19 +417,28 @@ static const struct console_ops operator_console = {on_command, may_show,
 /* ---- start
  * ---------------------------------------------------------------------- */
 
-static void console_path(const struct proxyd *pd, char *buf, size_t len)
+/* "" names the directory itself. */
+static void run_path(const struct proxyd *pd, const char *file, char *buf,
+		     size_t len)
 {
-	snprintf(buf, len, "%s/proxyd-%s", daemon_options(pd->daemon)->run_dir,
-		 pd->deck.name);
+	snprintf(buf, len, "%s/proxyd-%s%s%s",
+		 daemon_options(pd->daemon)->run_dir, pd->deck.name,
+		 file[0] ? "/" : "", file);
 }
 
-int operator_refuse_duplicate(const struct proxyd *pd)
+static int fail(const char *what, int r)
+{
+	log_msg(MSG_CPLT001E, what, strerror(-r));
+	return r;
+}
+
+static int refuse_duplicate(const struct proxyd *pd)
 {
 	struct ipc_peer peer = {.pid = 0};
 	char path[108];
 	int fd;
 
-	console_path(pd, path, sizeof path);
+	run_path(pd, "console", path, sizeof path);
 	fd = ipc_connect(path);
 	if (fd < 0)
 		return 0;
@@ -439,10 +448,20 @@ int operator_refuse_duplicate(const struct proxyd *pd)
 	return -EADDRINUSE;
 }
 
-static int fail(const char *what, int r)
+int operator_open(const struct proxyd *pd)
 {
-	log_msg(MSG_CPLT001E, what, strerror(-r));
-	return r;
+	const char *run = daemon_options(pd->daemon)->run_dir;
+	char path[108];
+	int r = refuse_duplicate(pd);
+
+	if (r < 0)
+		return r;
+	r = daemon_make_dir(pd->daemon, run, 0755);
+	if (r < 0)
+		return fail(run, r);
+	run_path(pd, "", path, sizeof path);
+	r = daemon_make_dir(pd->daemon, path, 0755);
+	return r < 0 ? fail(path, r) : 0;
 }
 
 static void print_metrics(void *arg, table_write_fn *write, void *write_arg)
@@ -465,7 +484,7 @@ int operator_start(struct proxyd *pd)
 	pid_t pid;
 	int r;
 
-	console_path(pd, path, sizeof path);
+	run_path(pd, "console", path, sizeof path);
 	r = console_new(l, &c, &operator_console, pd, &pd->console, &pid);
 	if (r < 0)
 		return fail(path, r);
@@ -478,6 +497,12 @@ int operator_start(struct proxyd *pd)
 
 void operator_stop(struct proxyd *pd)
 {
+	char path[108];
+
 	metrics_free(pd->metrics);
 	console_free(pd->console);
+	if (!pd->daemon)
+		return;
+	run_path(pd, "", path, sizeof path);
+	rmdir(path);
 }

@@ -7,9 +7,9 @@
 #include "console/metrics.h"
 #include "proxyd.h"
 
-/* Before anything is made: does a proxyd of this name live? 0 or -EADDRINUSE,
- * logged. */
-int operator_refuse_duplicate(const struct proxyd *pd) MUST_USE;
+/* Before anything else is made: the run directory. 0; -EADDRINUSE: a proxyd
+ * of this name lives; or negative errno. Errors are logged. */
+int operator_open(const struct proxyd *pd) MUST_USE;
 /* Opens the console and, if the deck says so, the METRICS socket. 0 or
  * negative errno, logged. */
 int operator_start(struct proxyd *pd) MUST_USE;

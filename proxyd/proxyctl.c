@@ -8,7 +8,7 @@ int main(int argc, char **argv)
 		.name = "proxyctl",
 		.daemon = "proxyd",
 		.version = COUPLET_VERSION,
-		.socket = "proxyd-%s",
+		.socket = "proxyd-%s/console",
 		.table = proxyd_commands,
 		.n_table = proxyd_n_commands,
 	};

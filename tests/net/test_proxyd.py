@@ -105,17 +105,17 @@ def test_openssl_clients(net):
     needs("openssl")
     make_keys()
     Server(net, 4, 7000, echo)
-    px = Proxy(net, ["PROXY TCP V4 992 SSL * TO V4 7000 TXT * 10.77.0.1"])
+    px = Proxy(net, ["PROXY TCP V4 9992 SSL * TO V4 7000 TXT * 10.77.0.1"])
     for version in ("-tls1_2", "-tls1_3"):
         c = net.host(["sh", "-c", "(echo hello; sleep 1; echo Q) | openssl "
-                      f"s_client {version} -connect 10.77.0.2:992 -CAfile "
+                      f"s_client {version} -connect 10.77.0.2:9992 -CAfile "
                       f"{RING}/CA.PEM -verify_return_error "
                       "-verify_hostname vse.example -crlf"], name="s_client")
         out = c.ok(60)
         check("hello" in out, f"no echo:\n{out}")
         check("Verify return code: 0 (ok)" in out, out)
     out = net.host(["sh", "-c", "openssl s_client -tls1_1 -cipher "
-                    "DEFAULT@SECLEVEL=0 -connect 10.77.0.2:992 </dev/null"])
+                    "DEFAULT@SECLEVEL=0 -connect 10.77.0.2:9992 </dev/null"])
     check(out.wait(60) != 0, "TLS 1.1 was taken")
     px.logged("CPLT611W", "client-tls")
     px.stop()
