@@ -4,6 +4,7 @@ over the kernel (veth), stackd, pasta and slirp4netns.
 
     bench.py --build DIR [--json] [--quick] [--rounds N] [TASK...]
 
+Task "tlsd" is about tlsd over stackd (tlsd_bench.py).
 Task "tls" is about TLS terminators on the kernel's sockets (tls_bench.py).
 
 A kernel client in namespace h talks to an unmodified server in namespace p.
@@ -27,6 +28,7 @@ from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
 import tls_bench
+import tlsd_bench
 
 TASKS = ("stream", "rr", "conn", "idle")
 PORT = 7100
@@ -446,10 +448,26 @@ class Terminators(Group):
         server.stop(3)
 
 
+class Tlsd(Group):
+    """tlsd over stackd."""
+    tasks = ("tlsd",)
+    kinds = ["tlsd"]
+    ours = "tlsd"
+
+    def round(self, args, tasks, results, errors):
+        try:
+            keep(results, "tlsd", tlsd_bench.run(args))
+        except (Failure, OSError, subprocess.SubprocessError) as e:
+            failed("tlsd", "tlsd", e, errors)
+        finally:
+            remove_namespaces()
+
+
 GROUPS = (
     Rigs(PEERS, TASKS, "stackd", ("kernel", "pasta")),
     Rigs(WAYS, ("trap",), "seccomp", ("preload",), by_default=False),
     Terminators(),
+    Tlsd(),
 )
 
 
