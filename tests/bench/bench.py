@@ -21,10 +21,12 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import proxy
 from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
 TASKS = ("stream", "rr", "conn", "idle")
+PROXY = "proxy"             # proxyd beside other relays: proxy.py
 PORT = 7100
 IDLE = {"kernel": 15000, "stackd": 15000, "pasta": 1000, "slirp4netns": 1000}
 IDLE_QUICK = 1000
@@ -371,6 +373,16 @@ def print_table(table):
         print(("{:<24}" + "{:>14}" * len(cells)).format(k, *cells))
 
 
+def proxy_alone(args, rounds):
+    table, errors = proxy.measure(args.build, args.quick, rounds)
+    if args.json:
+        print(json.dumps({"median": table, "errors": errors}, indent=1))
+    else:
+        proxy.print_table(table)
+        print("\n".join(errors))
+    return 1 if errors else 0
+
+
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("--build", required=True)
@@ -379,21 +391,24 @@ def main():
     a.add_argument("--rounds", type=int, default=0)
     a.add_argument("--peers", default=",".join(c.kind for c in PEERS))
     a.add_argument("task", nargs="*", metavar="TASK",
-                   help="of: " + " ".join(TASKS))
+                   help="of: " + " ".join(TASKS + (PROXY,)))
     args = a.parse_args()
     args.build = os.path.realpath(args.build)
     for t in args.task:
-        if t not in TASKS:
+        if t not in TASKS + (PROXY,):
             a.error(f"no such task: {t}")
     inside(3000)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     rounds = args.rounds or (1 if args.quick else 3)
     results, errors = {}, []
+    if args.task == [PROXY]:
+        sys.exit(proxy_alone(args, rounds))
     for i in range(rounds):
         for cls in PEERS:
             if cls.kind in args.peers.split(","):
                 note(f"round {i + 1} of {rounds}: {cls.kind}")
-                run_rig(cls, args, args.task or TASKS, results, errors)
+                run_rig(cls, args, [t for t in args.task or TASKS
+                                    if t != PROXY], results, errors)
     table = median_table(results)
     if args.json:
         print(json.dumps({"cpus": os.cpu_count(),
