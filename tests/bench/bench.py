@@ -27,6 +27,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
+import proxy
 import tls_bench
 import tlsd_bench
 
@@ -397,6 +398,9 @@ class Group:
     def round(self, args, tasks, results, errors):
         raise NotImplementedError
 
+    def tell(self, table):
+        """What the table does not show by itself, printed below it."""
+
 
 class Rigs(Group):
     """Peers that are networks: one rig per task."""
@@ -461,6 +465,19 @@ class Tlsd(Group):
             failed("tlsd", "tlsd", e, errors)
         finally:
             remove_namespaces()
+
+
+class Relays(Group):
+    """proxyd beside other relays, on kernel sockets and on a stack."""
+    tasks = ("proxy",)
+    kinds = proxy.KINDS
+    ours, others = "proxyd", ("haproxy-splice", "nginx")
+
+    def round(self, args, tasks, results, errors):
+        proxy.one_round(args, results, errors)
+
+    def tell(self, table):
+        proxy.print_ratios(table)
 
 
 GROUPS = (
@@ -543,6 +560,7 @@ def main():
     else:
         for g, r in tables:
             print_table(median_table(r), g)
+            g.tell(median_table(r))
         print("\n".join(errors))
     sys.stdout.flush()
     mine = {"kernel", *(g.ours for g in GROUPS)}
