@@ -213,9 +213,7 @@ size_t lu3_encode(struct lu3_encoder *e, const void *in, size_t len, bool last,
 	const uint8_t *p = in;
 	size_t used = 0, n;
 
-	*ret_used = 0;
-	if (cap < e->record_max + HEAD + 1u)
-		return 0;
+	INVARIANT(cap >= e->record_max + HEAD + 1u);
 	for (;;) {
 		if (e->whole) {
 			n = place_line(e, out, fill);
