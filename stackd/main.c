@@ -5,6 +5,7 @@
 #include "api/selftest.h"
 #include "commands.h"
 #include "daemon/log.h"
+#include "daemon/report.h"
 #include "deck/deck.h"
 #include "ev/ev.h"
 #include "stackd.h"
@@ -19,32 +20,6 @@
 /* ---- deck
  * ------------------------------------------------------------------------- */
 
-/* Every note of a report as a message of the catalogue. */
-static void log_report(const struct deck_report *r, const char *path)
-{
-	for (uint32_t i = 0; i < r->n_notes; i++) {
-		const struct deck_note *n = &r->notes[i];
-		const char *file = n->file[0] ? n->file : path;
-
-		switch (n->severity) {
-		case DECK_INFO:
-			log_msg(MSG_CPLT010I, file, n->line, n->column,
-				n->text);
-			break;
-		case DECK_WARNING:
-			log_msg(MSG_CPLT011W, file, n->line, n->column,
-				n->text);
-			break;
-		case DECK_ERROR:
-			log_msg(MSG_CPLT012E, file, n->line, n->column,
-				n->text);
-			break;
-		}
-	}
-	if (r->n_errors)
-		log_msg(MSG_CPLT013E, path, r->n_errors, r->n_warnings);
-}
-
 static int read_deck_file(const char *path, struct stackd_deck *ret)
 {
 	struct deck_report report;
@@ -52,9 +27,7 @@ static int read_deck_file(const char *path, struct stackd_deck *ret)
 
 	deck_report_init(&report);
 	r = stackd_deck_read(path, ret, &report);
-	log_report(&report, path);
-	if (r < 0 && !report.n_errors)
-		log_msg(MSG_CPLT001E, path, strerror(-r));
+	r = report_log(&report, path, r);
 	deck_report_fini(&report);
 	return r;
 }
@@ -119,10 +92,28 @@ static int make_run_dirs(const struct stackd *sd)
 	return r;
 }
 
-static void tell_couple(const struct stackd_deck *deck)
+static void tell_couple(void *arg, bool up)
 {
-	if (deck->couple[0])
-		log_msg(MSG_CPLT016W, deck->couple, deck->id, deck->couple);
+	const struct stackd *sd = arg;
+	const char *id = sd->deck.id, *other = sd->deck.couple;
+
+	if (up)
+		log_msg(MSG_CPLT016I, other, id, other);
+	else
+		log_msg(MSG_CPLT060W, other, other, id);
+}
+
+static void tell_refused(void *arg, const struct api_refusal *r)
+{
+	const char *program = r->program[0] ? r->program : "unknown";
+
+	(void)arg;
+	if (r->port)
+		log_msg(MSG_CPLT341W, (unsigned)r->uid, (unsigned)r->pid,
+			program, r->port, r->rule);
+	else
+		log_msg(MSG_CPLT340W, (unsigned)r->uid, (unsigned)r->pid,
+			program, r->rule);
 }
 
 static int stackd_open(void *arg, struct daemon *d)
@@ -132,7 +123,6 @@ static int stackd_open(void *arg, struct daemon *d)
 
 	sd->daemon = d;
 	log_msg(MSG_BSTT003I, "2026 the Couplet authors, BSD-2-Clause");
-	tell_couple(&sd->deck);
 	r = refuse_duplicate(sd);
 	if (r == 0)
 		r = make_run_dirs(sd);
@@ -311,10 +301,13 @@ static int start_api(struct stackd *sd)
 {
 	struct api_ops ops = loop_api_ops(sd->loop);
 	char err[256] = "";
-	int r = api_new(sd->stack, &sd->deck,
-			daemon_options(sd->daemon)->run_dir, &ops, &sd->api,
-			err, sizeof err);
+	int r;
 
+	ops.couple = tell_couple;
+	ops.refused = tell_refused;
+	ops.news_arg = sd;
+	r = api_new(sd->stack, &sd->deck, daemon_options(sd->daemon)->run_dir,
+		    &ops, &sd->api, err, sizeof err);
 	if (r < 0) {
 		log_msg(MSG_CPLT001E, "sockets of programs",
 			err[0] ? err : strerror(-r));
