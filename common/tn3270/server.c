@@ -2,6 +2,7 @@
 #include "tn3270/server.h"
 
 #include "tn3270/reader.h"
+#include "tn3270/server_impl.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -655,15 +656,15 @@ void tn3270_server_expire(struct tn3270_server *s, mono_t now,
 		ret_ev->seq = s->awaiting_seq;
 		return;
 	}
-	if (mono_lt(now, tn3270_server_deadline(s)))
+	if (mono_lt(now, server_keepalive_at(s)))
 		return;
-	if (s->mark_out && t->keepalive_reply.ns > 0) {
+	if (s->mark_out && !s->awaiting && t->keepalive_reply.ns > 0) {
 		server_end(s, TN3270_END_DEAD);
 		tell_end(s, ret_ev);
 		return;
 	}
 	telnet_send_mark(telnet_of(s));
-	s->mark_out = true;
+	s->mark_out = !s->awaiting;
 	s->marked = now;
 }
 
