@@ -72,21 +72,21 @@ PAGES = ["037", "273", "277", "278", "280", "284", "285", "297", "500", "871",
 ODD = {"285": "\u203e", "875": "\u03ca\u03cb\u0390\u03b0"}
 
 
+def iconv(data, *words):
+    r = subprocess.run(["iconv", *words], input=data, capture_output=True,
+                       check=False)
+    return r.stdout
+
+
 def repertoire(page):
     """Graphic characters of a page that take one column, as the C library
     has them."""
-    name = f"IBM{int(page):03d}"
-    out = []
-    for b in range(0x41, 0xff):
-        r = subprocess.run(["iconv", "-f", name, "-t", "UTF-8"],
-                           input=bytes([b]), capture_output=True,
-                           check=False)
-        c = r.stdout.decode("utf-8", "replace")
-        if r.returncode == 0 and len(c) == 1 and \
-                c not in ODD.get(page, "") and c != "\u00a0" and \
-                unicodedata.category(c)[0] not in "CM":
-            out.append(c)
-    return out
+    # each followed by EBCDIC's line feed; what is no character is left out
+    text = iconv(b"".join(bytes([b, 0x25]) for b in range(0x41, 0xff)),
+                 "-c", "-f", f"IBM{int(page):03d}", "-t", "UTF-8")
+    return [c for c in text.decode().split("\n")
+            if len(c) == 1 and c not in ODD.get(page, "") and
+            c != "\u00a0" and unicodedata.category(c)[0] not in "CM"]
 
 
 def random_text(rnd, letters, lost=""):
@@ -159,6 +159,25 @@ def test_code_pages_euro(t):
 
 def test_code_pages_others(t):
     code_pages(t, PAGES[21:])
+
+
+def test_double_bytes_as_iconv(t):
+    """pr3287 prints double bytes wrong; the C library knows them. Each line
+    of our SCS is what it makes of that line, SO and SI too."""
+    rnd = random.Random(int(os.environ.get("COUPLET_SEED", "1")))
+    for page, wide in (("930", "\u65e5\u672c\u8a9e\u30c6\u30b9\u30c8"),
+                       ("939", "\u5370\u5237\u3042\u3044"),
+                       ("933", "\ud55c\uad6d\uc5b4"),
+                       ("935", "\u6c49\u5b57\u6253\u5370"),
+                       ("937", "\u6f22\u5b57\u5217\u5370")):
+        lines = ["".join(rnd.choice(wide * 3 + "ABC 123") for _ in range(n))
+                 for n in (1, 2, 5, 20, 60)]
+        got = t.stream("encode-scs", page, data="\n".join(lines).encode())
+        want = b"".join(iconv(line.encode(), "-f", "UTF-8", "-t",
+                              f"IBM{page}") + b"\x15" for line in lines)
+        same(got, want, f"page {page}")
+        back = t.stream("scs", page, "trailing", data=got)
+        check_equal(back.decode(), "\n".join(lines) + "\n", "and back")
 
 
 def differ(t, make, kind, seconds):
