@@ -485,6 +485,7 @@ GROUPS = (
     Rigs(WAYS, ("trap",), "seccomp", ("preload",), by_default=False),
     Terminators(),
     Tlsd(),
+    Relays(),
 )
 
 
@@ -524,7 +525,7 @@ def arguments():
     a.add_argument("--json", action="store_true")
     a.add_argument("--quick", action="store_true")
     a.add_argument("--rounds", type=int, default=0)
-    a.add_argument("--peers", default="", help="of the first table, by comma")
+    a.add_argument("--peers", default="", help="only these, apart by commas")
     a.add_argument("task", nargs="*", metavar="TASK",
                    help="of: " + " ".join(words))
     args = a.parse_args()
