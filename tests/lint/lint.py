@@ -27,6 +27,7 @@ ARROWS = {
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
     "client": {"ipc", "msg"},
+    "tn3270": set(),
     # stackd/
     "wire": set(),
     "pkt": {"wire"},
@@ -37,18 +38,22 @@ ARROWS = {
     "core": {"wire", "pkt", "ip", "tcp", "udp", "sock"},
     "osa": {"wire", "pkt", "ip"},
     "api": {"core", "ip", "tcp", "client", "msg", "ev"},
+    # printd/
+    "render": set(),
+    "lpr": set(),
+    "pjl": set(),
 }
 # The engine's face: its types (events, options, struct udp_meta) are spoken
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-          "client"}
+          "client", "tn3270"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa"}, "loop.h": set(),
                   "display.h": set()}
 
 PURE = {"base", "addr", "deck", "wire", "pkt", "ip", "udp", "tcp", "sock",
-        "core"}
+        "core", "tn3270", "render", "lpr", "pjl"}
 # What a pure room may take from the system: language, memory, numbers.
 PURE_SYSTEM = {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h",
@@ -67,6 +72,9 @@ PURE_EXCEPTIONS = {
     ("common/addr/addr.h", "sys/socket.h"): "struct sockaddr, a value",
     ("common/addr/addr.c", "sys/socket.h"): "struct sockaddr, a value",
     ("common/addr/addr.c", "netinet/in.h"): "struct sockaddr_in6, a value",
+    ("printd/render/codepage.c", "iconv.h"): "tables, built at the start",
+    ("printd/render/codepage.c", "wchar.h"): "wcwidth, a table",
+    ("printd/render/pdf.c", "hpdf.h"): "PDF in memory",
 }
 # Libraries and the rooms that may use them ("" is the daemon's own folder).
 LIBRARIES = [
