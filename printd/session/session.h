@@ -87,6 +87,9 @@ struct session_ops {
 	/* 0, or negative errno: nothing was begun, *ret_why may be set. */
 	int (*send)(struct session *s, const struct session_job *job);
 	void (*stop)(struct session *s);
+	/* After stop(): lets the other end go; `hard` without a last word.
+	 * NULL: nothing stays connected between jobs. */
+	void (*hangup)(struct session *s, bool hard);
 	void (*free)(struct session *s);
 	/* Can send() be called? */
 	bool (*ready)(struct session *s);
