@@ -15,12 +15,13 @@
 #ifndef COUPLET_LPR_LPD_H
 #define COUPLET_LPR_LPD_H
 
+#include "base/base.h"
 #include "base/mono.h"
 #include "lpr/lpr.h"
 
 #define LPD_LINE_MAX 512u     /* of a command */
 #define LPD_CONTROL_MAX 8192u /* bytes of a control file */
-#define LPD_FILES_MAX 26u     /* data files of one job: A..Z */
+#define LPD_FILES_MAX 52u     /* data files of one job: A..Z a..z */
 #define LPD_PRINTS_MAX 64u    /* print lines of a control file */
 #define LPD_ANSWERS_MAX 16u   /* bytes of ours not taken */
 #define LPD_JOBS_MAX 100u     /* jobs over one connection */
@@ -56,7 +57,7 @@ enum lpd_error {
 	LPD_E_LINE,       /* longer than LPD_LINE_MAX, or no LF */
 	LPD_E_NAME,       /* file name not cf/df letter number host */
 	LPD_E_SIZE,       /* beyond a limit */
-	LPD_E_CONTROL,    /* control file: no H, no P, no print line, ... */
+	LPD_E_CONTROL,    /* control file: no print line, not a file, ... */
 	LPD_E_FILES,      /* too many files, or one twice */
 	LPD_E_CUT,        /* closed inside a file */
 	LPD_E_INCOMPLETE, /* closed with files missing */
@@ -115,8 +116,8 @@ size_t lpd_input(struct lpd *d, const void *data, size_t len,
 void lpd_eof(struct lpd *d, struct lpd_event *ret_ev);
 
 /* Answers the last QUEUE, FILE, FILE_END, JOB or REMOVE: 0 = yes, else the
- * byte to refuse with (01 a later try may work, 02 never). A refusal drops
- * the job. */
+ * byte to refuse with (01 a later try may work, 02 never). A refusal ends the
+ * connection: the next input or eof gives LPD_EV_CLOSE. */
 void lpd_answer(struct lpd *d, uint8_t code, mono_t now);
 
 /* Is an answer due? */
@@ -135,10 +136,13 @@ mono_t lpd_deadline(const struct lpd *d);
 void lpd_expire(struct lpd *d, mono_t now, struct lpd_event *ret_ev);
 
 /* Reads a control file by itself (also used by lpd_input). 0 or -EBADMSG
- * with *ret_line (from 1) of the mistake. `files` maps letters to numbers:
- * the data file named dfX... in a print line is number X - 'A'. */
+ * with *ret_line (from 1) of the mistake. H and P, which the RFC demands, may
+ * be missing: `host` and `user` are "" then. Text that is too long is cut. */
 int lpd_control_parse(const char *text, size_t len, struct lpd_job *ret,
 		      unsigned *ret_line) MUST_USE;
+
+/* The number of the data file with letter A..Z a..z; -1 for others. */
+int lpd_file_number(char letter);
 
 /* In words for an operator. */
 const char *lpd_error_text(enum lpd_error e);

@@ -5,16 +5,17 @@
  * other conventions are not used. Which source port the connection has
  * (721..731, below 1024, any) is the caller's.
  *
- * Order of calls: lpr_output() until it returns 0, and when lpr_want() says
- * LPR_WANT_DATA the caller sends up to lpr_data_left() bytes of the file and
- * reports them with lpr_sent(); bytes of the daemon go to lpr_input(). Ends
- * with LPR_DONE or LPR_FAILED in lpr_state().
+ * Order of calls: lpr_output() until it returns 0, and while
+ * lpr_data_left() is not 0 the caller sends up to so many bytes of the file
+ * and reports them with lpr_sent(); bytes of the daemon go to lpr_input(). Ends
+ * with LPR_DONE or LPR_FAILED in `state`.
  *
  * The last acknowledgement means "accepted into the queue", not "printed".
  */
 #ifndef COUPLET_LPR_LPR_H
 #define COUPLET_LPR_LPR_H
 
+#include "base/base.h"
 #include "base/mono.h"
 
 #define LPR_QUEUE_MAX 127u /* bytes of a queue name */
@@ -26,7 +27,7 @@
 #define LPR_NAME_MAX 131u  /* N */
 #define LPR_COPIES_MAX 99u
 #define LPR_NAK_MAX 255u      /* bytes kept of a daemon's words */
-#define LPR_CONTROL_MAX 2048u /* bytes of our control file */
+#define LPR_CONTROL_MAX 5120u /* bytes of our control file */
 
 /* What to send; text fields longer than the limit are cut, control
  * characters in them become '_'. */
@@ -73,6 +74,7 @@ struct lpr {
 	enum lpr_state state;
 	enum lpr_failure failure;
 	bool asked;  /* what `state` says is out; an answer is due */
+	bool whole;  /* both files are out, the last answer is not there */
 	uint8_t nak; /* first byte of a refusal */
 	uint16_t nak_len;
 	uint16_t out_len, out_done;

@@ -59,7 +59,6 @@ struct pjl_event {
 struct pjl {
 	uint8_t block; /* what the current block is */
 	uint16_t len;
-	bool cut;
 	struct pjl_event ev;
 	uint64_t nonsense; /* lines that are no PJL */
 	char line[PJL_LINE_MAX];

@@ -12,6 +12,7 @@
 #ifndef COUPLET_PJL_RAW_H
 #define COUPLET_PJL_RAW_H
 
+#include "base/base.h"
 #include "base/mono.h"
 #include "pjl/pjl.h"
 

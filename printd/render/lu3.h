@@ -73,9 +73,12 @@ struct lu3_encoder {
 	uint8_t substitute;
 	uint16_t column;
 	uint8_t blanks; /* of a tab */
-	bool cr, pending, so;
-	uint16_t line_len; /* bytes in line */
-	uint8_t line[2 * RENDER_COLUMNS_MAX + 8];
+	bool cr;        /* CR seen, what follows decides */
+	bool so;        /* between SO and SI */
+	bool whole;     /* `line` is complete */
+	uint32_t held;  /* a character that goes into the next line */
+	uint16_t line_len;
+	uint8_t line[1024]; /* of the line being built */
 	struct utf8 utf8;
 	struct render_stats stats;
 };

@@ -30,8 +30,11 @@ enum render_attr {
 	RENDER_REVERSE = 4,
 };
 
+/* ucs of the second cell of a double-width character. */
+#define RENDER_SECOND 0xffffffffu
+
 /* One layer. Columns count from 0; ucs 0 is a cell that nothing printed
- * into, and the second cell of a double-width character. */
+ * into. */
 struct render_layer {
 	uint32_t ucs[RENDER_COLUMNS_MAX];
 	uint8_t attr[RENDER_COLUMNS_MAX];

@@ -41,7 +41,7 @@ struct text_sink {
 	struct render_writer writer;
 	struct render_stats stats; /* substituted is this sink's own */
 	bool begun, at_top;
-	uint16_t held; /* empty lines */
+	uint16_t column; /* printed on this line, before transparent bytes */
 };
 
 /* conf and writer's argument must stay. */
