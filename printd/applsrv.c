@@ -1,5 +1,5 @@
 /*
- * applsrv.c: programs of this machine, at RUN/printd/ID/appl; appl/proto.h is
+ * applsrv.c: programs of this machine, at RUN/printd-ID/appl; appl/proto.h is
  * what is said. Who a program is comes from the kernel; only root may print
  * in another's name (LPD gateways, CUPS).
  *

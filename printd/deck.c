@@ -1,5 +1,6 @@
 #include "deck.h"
 
+#include "deck/words.h"
 #include "deck_parts.h"
 
 #include <assert.h>
@@ -9,7 +10,6 @@
 #include <strings.h>
 
 #define MEMBERS "/etc/couplet/members"
-#define SPOOL_DEFAULT "/var/spool/couplet"
 #define CLIENTS_DEFAULT 20000
 #define JOBS_DEFAULT 100000
 #define DRAFTS_DEFAULT 256
@@ -303,17 +303,11 @@ static_assert(ARRAY_SIZE(commands) <= 64, "one line number a command");
 
 static void unknown(struct deck_args *a)
 {
-	char list[256] = "";
+	const char *words[ARRAY_SIZE(commands)];
 
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		size_t used = strlen(list);
-
-		snprintf(list + used, sizeof list - used, "%s%s",
-			 i ? " " : "", commands[i].keyword);
-	}
-	deck_args_note(a, DECK_ERROR,
-		       "'%.64s' is no command of printd: expected one of %s",
-		       a->cmd->keyword, list);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		words[i] = commands[i].keyword;
+	deck_unknown(a, "printd", words, ARRAY_SIZE(words));
 }
 
 static void read_command(struct printd_builder *b)
@@ -400,8 +394,7 @@ static int finish(const char *name, struct deck *source,
 {
 	int r;
 
-	*ret = (struct printd_deck){.spool = SPOOL_DEFAULT,
-				    .max_clients = CLIENTS_DEFAULT,
+	*ret = (struct printd_deck){.max_clients = CLIENTS_DEFAULT,
 				    .max_jobs = JOBS_DEFAULT,
 				    .max_drafts = DRAFTS_DEFAULT};
 	printd_opt_init(&ret->defaults);

@@ -134,7 +134,7 @@ struct printd_deck {
 	struct lu_opt defaults; /* LU * ...: for the LUs after it */
 	struct deck_acquire acquires[DECK_ACQUIRES_MAX];
 	uint32_t n_acquires;
-	char spool[DECK_PATH_LEN + 1];
+	char spool[DECK_PATH_LEN + 1]; /* "" = the usual place */
 	char metrics[108]; /* "" = none */
 	char alert[DECK_PATH_LEN + 1];
 	bool submit_group; /* SUBMIT GROUP: only our group may print */

@@ -96,7 +96,8 @@ void printd_deck_print(const struct printd_deck *d, FILE *out)
 		fprintf(out, "ACQUIRE %s %s %u %s\n", d->acquires[i].lu,
 			d->acquires[i].host, d->acquires[i].port,
 			d->acquires[i].name[0] ? d->acquires[i].name : "*");
-	fprintf(out, "SPOOL %s\n", d->spool);
+	if (d->spool[0])
+		fprintf(out, "SPOOL %s\n", d->spool);
 	if (d->metrics[0])
 		fprintf(out, "METRICS %s\n", d->metrics);
 	if (d->alert[0])

@@ -717,6 +717,6 @@ void lus_expire(struct printd *pd)
 		next = spool_next(pd->spool, j);
 		if (j->status.state == SPOOL_DONE &&
 		    now >= j->status.changed_s + (uint64_t)keep)
-			(void)spool_remove(pd->spool, j);
+			(void)!spool_remove(pd->spool, j);
 	}
 }

@@ -10,7 +10,6 @@
  *   acquire.c    printer LUs taken from other hosts
  *   operator.c   console commands (commands.c is their table)
  *   display.c    what QUERY shows
- *   metrics.c    the Prometheus socket
  *   alert.c      the ALERT command
  *
  * Direction words: a job comes in from a *source* of ours (program, LPD
@@ -19,6 +18,7 @@
 #ifndef COUPLET_PRINTD_H
 #define COUPLET_PRINTD_H
 
+#include "console/metrics.h"
 #include "console/server.h"
 #include "daemon/daemon.h"
 #include "deck.h"
@@ -27,11 +27,9 @@
 #include "session/session.h"
 #include "spool/spool.h"
 
-struct alert;
 struct applsrv;
 struct lpdsrv;
 struct acquire;
-struct metrics;
 struct codepage;
 
 /* STOPPED is an operator's; a LU in WAITING tries again at a time. */
@@ -72,9 +70,11 @@ struct printd {
 	struct daemon *daemon; /* from open() to stop() */
 	struct printd_deck deck;
 	char instance[8]; /* ID, or "host" for "*" */
+	char spool_path[DECK_PATH_LEN + 1];
 	struct spool_dir *dir;
 	struct spool *spool;
 	struct session_env env;
+	char ipp_program[300], stackrun[300]; /* of env */
 	struct lu *lus;
 	uint32_t n_lus;
 	struct shared_page pages[PRINTD_PAGES_MAX];
@@ -87,7 +87,7 @@ struct printd {
 	struct acquire **acquires;
 	uint32_t n_acquires;
 	struct metrics *metrics;
-	struct alert *alert;
+	unsigned n_alerts;  /* that run now */
 	struct ev_timer *housekeeping;
 	mono_t started;
 	struct list watches; /* who waits for a job's end */
@@ -202,7 +202,7 @@ void intake_drop(struct intake *in);
 /* ---- inputs -----------------------------------------------------------------
  */
 
-/* Serves programs at RUN/printd/ID/appl. */
+/* Serves programs at RUN/printd-ID/appl. */
 int applsrv_new(struct printd *pd, struct applsrv **ret) MUST_USE;
 void applsrv_free(struct applsrv *a);
 /* Listens for LPD clients where the deck says. */
@@ -216,7 +216,7 @@ void acquire_free(struct acquire *a);
 void acquire_describe(const struct acquire *a, char *buf, size_t len);
 const struct deck_acquire *acquire_cfg(const struct acquire *a);
 
-/* ---- operator.c, display.c, metrics.c, alert.c ------------------------------
+/* ---- operator.c, display.c, alert.c ------------------------------
  */
 
 extern const struct console_ops operator_console;
@@ -238,11 +238,6 @@ int display_job(const struct display *d, const struct spool_job *j);
 int display_acquires(const struct display *d);
 int display_id(const struct display *d);
 int display_metrics(const struct display *d);
-
-/* Serves the Prometheus text at an AF_UNIX stream socket. */
-int metrics_new(struct printd *pd, const char *path,
-		struct metrics **ret) MUST_USE;
-void metrics_free(struct metrics *m);
 
 /* Runs the ALERT command, if there is one, with the event's words as
  * arguments: kind, LU, job number, text. */

@@ -5,6 +5,7 @@
 #include "api/selftest.h"
 #include "commands.h"
 #include "daemon/log.h"
+#include "daemon/report.h"
 #include "deck/deck.h"
 #include "ev/ev.h"
 #include "stackd.h"
@@ -19,32 +20,6 @@
 /* ---- deck
  * ------------------------------------------------------------------------- */
 
-/* Every note of a report as a message of the catalogue. */
-static void log_report(const struct deck_report *r, const char *path)
-{
-	for (uint32_t i = 0; i < r->n_notes; i++) {
-		const struct deck_note *n = &r->notes[i];
-		const char *file = n->file[0] ? n->file : path;
-
-		switch (n->severity) {
-		case DECK_INFO:
-			log_msg(MSG_CPLT010I, file, n->line, n->column,
-				n->text);
-			break;
-		case DECK_WARNING:
-			log_msg(MSG_CPLT011W, file, n->line, n->column,
-				n->text);
-			break;
-		case DECK_ERROR:
-			log_msg(MSG_CPLT012E, file, n->line, n->column,
-				n->text);
-			break;
-		}
-	}
-	if (r->n_errors)
-		log_msg(MSG_CPLT013E, path, r->n_errors, r->n_warnings);
-}
-
 static int read_deck_file(const char *path, struct stackd_deck *ret)
 {
 	struct deck_report report;
@@ -52,9 +27,7 @@ static int read_deck_file(const char *path, struct stackd_deck *ret)
 
 	deck_report_init(&report);
 	r = stackd_deck_read(path, ret, &report);
-	log_report(&report, path);
-	if (r < 0 && !report.n_errors)
-		log_msg(MSG_CPLT001E, path, strerror(-r));
+	r = report_log(&report, path, r);
 	deck_report_fini(&report);
 	return r;
 }
@@ -347,13 +320,23 @@ static int start_console(struct stackd *sd)
 	return r;
 }
 
+static void on_scrape(void *arg, metrics_write_fn *write, void *write_arg)
+{
+	struct display d = stackd_display(arg);
+
+	d.write = write;
+	d.arg = write_arg;
+	(void)!display_metrics(&d); /* without memory a shorter text */
+}
+
 static int start_metrics(struct stackd *sd)
 {
 	int r;
 
 	if (!sd->deck.metrics[0])
 		return 0;
-	r = metrics_new(sd, sd->deck.metrics, &sd->metrics);
+	r = metrics_new(daemon_loop(sd->daemon), sd->deck.metrics, on_scrape, sd,
+			&sd->metrics);
 	return r < 0 ? fail(sd->deck.metrics, r) : 0;
 }
 

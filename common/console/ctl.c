@@ -95,6 +95,20 @@ static void socket_path(const struct ctl *c, const char *id, char *buf,
 		 (int)(mark - c->spec->socket), c->spec->socket, id, mark + 2);
 }
 
+/* The ID in a name of the run directory, or NULL: "44" of "44" or
+ * "printd-44", as the program's sockets are called. */
+static const char *id_of(const struct ctl *c, const char *name)
+{
+	size_t prefix = (size_t)(strstr(c->spec->socket, "%s") -
+				 c->spec->socket);
+	const char *id = name + prefix;
+
+	if (strlen(name) < prefix ||
+	    strncmp(name, c->spec->socket, prefix) != 0 || id[0] == '.')
+		return NULL;
+	return strlen(id) == 2 || strcmp(id, "host") == 0 ? id : NULL;
+}
+
 /* The only ID that has a console here; complains when there is none or a
  * choice. */
 static int find_id(struct ctl *c)
@@ -103,17 +117,18 @@ static int find_id(struct ctl *c)
 	DIR *d = opendir(c->run_dir);
 	int n = 0;
 
-	for (struct dirent *e; d && (e = readdir(d));) {
+	for (const struct dirent *e; d && (e = readdir(d));) {
+		const char *id = id_of(c, e->d_name);
 		struct stat st;
 		size_t used = strlen(all);
 
-		if (strlen(e->d_name) != 2 || e->d_name[0] == '.')
+		if (!id)
 			continue;
-		socket_path(c, e->d_name, path, sizeof path);
+		socket_path(c, id, path, sizeof path);
 		if (stat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
 			continue;
-		snprintf(c->id_found, sizeof c->id_found, "%.2s", e->d_name);
-		snprintf(all + used, sizeof all - used, " %.2s", e->d_name);
+		snprintf(c->id_found, sizeof c->id_found, "%.4s", id);
+		snprintf(all + used, sizeof all - used, " %.4s", id);
 		n++;
 	}
 	if (d)

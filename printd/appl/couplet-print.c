@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define RUN_DIR "/run/couplet"
+#define PREFIX "printd-" /* of our directory there */
 
 struct couplet_print {
 	int fd;
@@ -44,18 +45,19 @@ static int only_one(const char *run, char *id, size_t len)
 	int n = 0;
 	DIR *d;
 
-	snprintf(path, sizeof path, "%s/printd", run);
-	d = opendir(path);
-	for (struct dirent *e; d && (e = readdir(d));) {
+	d = opendir(run);
+	for (const struct dirent *e; d && (e = readdir(d));) {
+		const char *name = e->d_name + strlen(PREFIX);
 		struct stat st;
 
-		if (e->d_name[0] == '.' || strlen(e->d_name) >= len)
+		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) != 0 ||
+		    strlen(name) >= len)
 			continue;
-		snprintf(path, sizeof path, "%s/printd/%s/" APPL_SOCKET, run,
+		snprintf(path, sizeof path, "%s/%s/" APPL_SOCKET, run,
 			 e->d_name);
 		if (stat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
 			continue;
-		snprintf(id, len, "%s", e->d_name);
+		snprintf(id, len, "%s", name);
 		n++;
 	}
 	if (d)
@@ -83,7 +85,7 @@ static int reach(struct couplet_print *p, const char *id)
 	}
 	if (strchr(id, '/') || strlen(id) > 8)
 		return say(p, -EINVAL, "ID of printd");
-	snprintf(path, sizeof path, "%s/printd/%s/" APPL_SOCKET, run, id);
+	snprintf(path, sizeof path, "%s/printd-%s/" APPL_SOCKET, run, id);
 	p->fd = ipc_connect(path);
 	if (p->fd < 0) {
 		snprintf(p->text, sizeof p->text,
@@ -113,7 +115,7 @@ static int answer(struct couplet_print *p)
 	ipc_msg_close(&p->msg);
 	if (p->msg.type != APPL_ANSWER)
 		return say(p, -EPROTO, "an answer of printd");
-	snprintf(p->text, sizeof p->text, "%s", p->msg.body);
+	snprintf(p->text, sizeof p->text, "%.1000s", p->msg.body);
 	return p->msg.value;
 }
 

@@ -27,6 +27,7 @@
 
 #include <sys/socket.h>
 
+struct ftp_pool;
 struct helper;
 struct session;
 
@@ -71,6 +72,7 @@ struct session_env {
 	struct helper *helper;   /* runs programs; for IPP */
 	struct ftp_pool *ftp;    /* for FTP, FTPP */
 	const char *run_dir;
+	const char *ipp_program, *stackrun; /* paths, for IPP */
 };
 
 /* A job for send(). Texts are borrowed during send() only. */
