@@ -47,9 +47,9 @@ const char *lu_state_name(const struct lu *lu)
 		return "STALLED";
 	if (lu->state == LU_SENDING)
 		return "SENDING";
-	if (lu->state == LU_WAITING)
-		return "WAITING";
-	return lu->session->ops->ready(lu->session) ? "IDLE" : "NOCLIENT";
+	if (!lu->session->ops->ready(lu->session))
+		return "NOCLIENT";
+	return lu->state == LU_WAITING ? "WAITING" : "IDLE";
 }
 
 int lus_update(struct printd *pd, struct spool_job *j,

@@ -145,7 +145,8 @@ ssize_t source_read(struct source *s, void *buf, size_t cap)
 	if (r < 0)
 		return r;
 	n = MIN(cap, s->out_len - s->out_pos);
-	memcpy(buf, s->out + s->out_pos, n);
+	if (n)
+		memcpy(buf, s->out + s->out_pos, n);
 	s->out_pos += n;
 	return (ssize_t)n;
 }

@@ -15,9 +15,11 @@ import socket
 import subprocess
 import threading
 
-from couplet_net import (ID, V4_HOST, V4_STACK, WORK, Failure, Proc, check,
-                         run, wait_for)
+from couplet_net import (ID, ROOT, V4_HOST, V4_STACK, WORK, Failure, Proc, check,
+                         run, skip, wait_for)
 
+# LPRng and CUPS cannot both be installed: `./dev setup` unpacks LPRng here
+LPRNG = os.path.join(ROOT, "build/peers/lprng/usr/sbin/lpd")
 PATIENCE = 60     # seconds that a condition may take on a busy machine
 
 
@@ -180,6 +182,11 @@ def p910nd(net, printd, paper, number=0):
     return p
 
 
+def needs_lprng():
+    if not os.access(LPRNG, os.X_OK):
+        skip("LPRng is not unpacked; ./dev setup")
+
+
 def lprng(net, printd, queue, port=5515):
     """LPRng's lpd with one queue; the file its jobs are appended to."""
     d = WORK + "/lprng"
@@ -201,8 +208,14 @@ def lprng(net, printd, queue, port=5515):
     open(paper, "ab").close()
     os.chmod(paper, 0o666)
     run(["chown", "-R", "daemon:daemon", d])
-    run(["mount", "--bind", d + "/etc", "/etc/lprng"])
-    p = net.host(["lpd", "-F"], name="lpd")
+    # its place is fixed; the machine's /etc stays as it is
+    for sub in ("/up", "/work"):
+        os.makedirs(d + sub, exist_ok=True)
+    run(["mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/etc,upperdir="
+         f"{d}/up,workdir={d}/work", "/etc"])
+    shutil.rmtree("/etc/lprng", ignore_errors=True)
+    shutil.copytree(d + "/etc", "/etc/lprng")
+    p = net.host([LPRNG, "-F"], name="lpd")
     net.wait_port("h", 4, port, p)
     return paper
 
@@ -238,7 +251,8 @@ def vsftpd(net, printd, port=2121):
     return d + "/home"
 
 
-CUPSD = """Listen {there}:{port}
+CUPSD = """LogLevel debug
+Listen {there}:{port}
 Listen {d}/sock
 ServerAlias *
 WebInterface No
@@ -258,6 +272,21 @@ DefaultAuthType None
 """
 
 
+ADD_QUEUE = """{{
+  OPERATION CUPS-Add-Modify-Printer
+  GROUP operation-attributes-tag
+  ATTR charset attributes-charset utf-8
+  ATTR language attributes-natural-language en
+  ATTR uri printer-uri ipp://localhost/printers/{name}
+  GROUP printer-attributes-tag
+  ATTR uri device-uri {uri}
+  ATTR enum printer-state 3
+  ATTR boolean printer-is-accepting-jobs true
+  STATUS successful-ok
+}}
+"""
+
+
 def cupsd(net, printd, queues, port=8631):
     """A CUPS scheduler of our own; queues: {name: device URI}."""
     d = WORK + "/cups"
@@ -271,15 +300,15 @@ def cupsd(net, printd, queues, port=8631):
                 f"CacheDir {d}/cache\nStateDir {d}/run\nTempDir {d}/tmp\n"
                 f"ErrorLog {d}/log/error\nAccessLog {d}/log/access\n"
                 f"PageLog {d}/log/page\nFileDevice Yes\nSandboxing relaxed\n"
-                "SystemGroup root\nUser lp\nGroup lp\n")
-    with open(d + "/etc/printers.conf", "w", encoding="ascii") as f:
-        for name, uri in queues.items():
-            f.write(f"<Printer {name}>\nDeviceURI {uri}\nState Idle\n"
-                    "Accepting Yes\nErrorPolicy retry-job\n</Printer>\n")
-    os.chmod(d + "/etc/printers.conf", 0o666)
+                "SystemGroup root\nUser lp\nGroup lp\nLogFileGroup root\n")
     p = net.host(["cupsd", "-f", "-c", d + "/etc/cupsd.conf", "-s",
                   d + "/etc/cups-files.conf"], name="cupsd")
     net.wait_port("h", 4, port, p)
+    for name, uri in queues.items():
+        test = f"{d}/{name}.test"
+        with open(test, "w", encoding="ascii") as f:
+            f.write(ADD_QUEUE.format(name=name, uri=uri))
+        net.h.run(["ipptool", "-t", f"ipp://{printd.there}:{port}/", test])
     return d
 
 

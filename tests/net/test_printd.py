@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
 from couplet_net import (ROOT, WORK, Proc, check, check_equal, main, needs,
                          options, sanitized, wait_for)
 from couplet_print import (PATIENCE, FakePrinter, Printd, cupsd, fresh, lprng,
+                           needs_lprng,
                            p910nd, pr3287, read, read_all, reset, vsftpd,
                            wait_paper)
 
@@ -339,7 +340,7 @@ def test_direct_pjl(net):
 def test_lpr_lprng(net):
     """LPRng's lpd, both orders of files, byte for byte; a queue it does not
     have."""
-    needs("lpd")
+    needs_lprng()
     p = Printd(net, "LPR PRT2 BSTTVNET {there} 5515 * hp2505\n"
                "LPR PRT3 BSTTVNET {there} 5515 * hp2505\n"
                "LU PRT3 ORDER DATA\n"
@@ -486,8 +487,7 @@ def test_files(net):
 def test_lpr_cups_lpd(net):
     """CUPS's own LPD server, started for each connection as inetd does."""
     lpd = "/usr/lib/cups/daemon/cups-lpd"
-    if not os.path.exists(lpd):
-        needs("cups-lpd")
+    check(os.path.exists(lpd), "cups-lpd is not installed; ./dev setup")
     p = Printd(net, "LPR PRT2 BSTTVNET {there} 5516 * q\n"
                "LU PRT2 RETRY 500MS\n")
     f = FakePrinter(net, p.there, 9100, lambda c, n: read_all(c))
