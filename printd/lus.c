@@ -619,7 +619,7 @@ static int share_page(struct printd *pd, const char *name,
 
 static void lu_break(struct lu *lu, const char *what, int r)
 {
-	snprintf(lu->reason, sizeof lu->reason, "%s: %s", what,
+	snprintf(lu->reason, sizeof lu->reason, "%.80s: %s", what,
 		 r == -EADDRNOTAVAIL ? "no such host name" : strerror(-r));
 	log_msg(MSG_CPLT706E, lu->cfg->name, lu->reason);
 }

@@ -267,7 +267,7 @@ static int run(struct ipp *p, const struct session_job *job,
 static int ipp_send(struct session *s, const struct session_job *job)
 {
 	struct ipp *p = of(s);
-	int theirs[2], r;
+	int theirs[2] = {-1, -1}, r;
 
 	p->source = job->source;
 	p->begun = p->sent = p->exited = p->out_ended = false;

@@ -278,9 +278,10 @@ static void on_connect(void *arg, int fd, unsigned events)
 		    conn == -ECONNABORTED)
 			return;
 		if (conn == -EMFILE || conn == -ENFILE || conn == -ENOMEM) {
-			/* a listener that stays readable would spin */
+			/* who waits keeps waiting; looked at again later */
 			tell(p, PRINTERS_FULL, "", &l->at, strerror(-conn));
-			listener_close(l);
+			(void)!ev_io_set(l->io, 0);
+			ev_timer_set(l->timer, RELISTEN);
 			return;
 		}
 		if (conn < 0) { /* the stack is gone */
@@ -301,8 +302,13 @@ static void listen_now(void *arg)
 {
 	struct listener *l = arg;
 	struct printers *p = l->pool;
-	int r = dial_listen(p->cfg.id, &l->at, BACKLOG);
+	int r;
 
+	if (l->fd >= 0) {
+		(void)!ev_io_set(l->io, EV_IO_IN);
+		return;
+	}
+	r = dial_listen(p->cfg.id, &l->at, BACKLOG);
 	if (r >= 0) {
 		l->fd = r;
 		r = ev_io_new(p->cfg.loop, l->fd, EV_IO_IN, on_connect, l,

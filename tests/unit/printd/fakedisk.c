@@ -358,20 +358,29 @@ void fakedisk_capacity(struct fakedisk *d, uint64_t bytes)
 	d->capacity = bytes;
 }
 
-void fakedisk_damage(struct fakedisk *d, const char *name, uint64_t at)
+static struct file *file_of(struct fakedisk *d, const char *name)
 {
 	const struct name *n = find(d, name);
 
-	d->files[n->cache].cache[at] ^= 1;
-	sync_file(&d->files[n->cache]);
+	if (!n || n->cache < 0)
+		abort();
+	return &d->files[n->cache];
+}
+
+void fakedisk_damage(struct fakedisk *d, const char *name, uint64_t at)
+{
+	struct file *f = file_of(d, name);
+
+	f->cache[at] ^= 1;
+	sync_file(f);
 }
 
 void fakedisk_cut(struct fakedisk *d, const char *name, uint64_t len)
 {
-	const struct name *n = find(d, name);
+	struct file *f = file_of(d, name);
 
-	d->files[n->cache].cache_len = len;
-	sync_file(&d->files[n->cache]);
+	f->cache_len = len;
+	sync_file(f);
 }
 
 bool fakedisk_has(const struct fakedisk *d, const char *name)
