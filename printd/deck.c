@@ -443,10 +443,21 @@ void printd_deck_free(struct printd_deck *d)
 	*d = (struct printd_deck){.n_lus = 0};
 }
 
+/* Tables of IPv6/VSE whose content is not public, and what they are taken to
+ * mean unless the deck says otherwise. */
+static const struct {
+	const char *name, *page;
+} known_tables[] = {
+	{"DN_03", "IBM-277"}, /* by its name Danish and Norwegian */
+};
+
 const char *printd_deck_page(const struct printd_deck *d, const char *name)
 {
 	for (uint32_t i = 0; i < d->n_aliases; i++)
 		if (strcasecmp(d->aliases[i].name, name) == 0)
 			return d->aliases[i].page;
+	for (size_t i = 0; i < ARRAY_SIZE(known_tables); i++)
+		if (strcasecmp(known_tables[i].name, name) == 0)
+			return known_tables[i].page;
 	return name;
 }

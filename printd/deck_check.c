@@ -150,8 +150,15 @@ static void check_sbcs(const struct printd_builder *b)
 
 	if (!b->d->sbcs[0])
 		return;
-	if (try_page(b->d, b->d->sbcs, &ebcdic) == 0 && ebcdic)
+	if (try_page(b->d, b->d->sbcs, &ebcdic) == 0 && ebcdic) {
+		const char *page = printd_deck_page(b->d, b->d->sbcs);
+
+		snprintf(text, sizeof text, "SBCS %s is taken to mean %s",
+			 b->d->sbcs, page);
+		if (strcmp(page, b->d->sbcs) != 0 && !b->d->n_aliases)
+			deck_wide(b, DECK_INFO, text);
 		return;
+	}
 	snprintf(text, sizeof text,
 		 "SBCS %s: expected an EBCDIC code page, or SBCS %s page "
 		 "beside it to say which one that is",

@@ -1,5 +1,6 @@
 #include "deck.h"
 
+#include "deck/words.h"
 #include "deck_parts.h"
 
 #include <assert.h>
@@ -96,92 +97,23 @@ static const struct command {
 	{"PORTS", stackd_deck_cmd_ports, ONCE},
 	{"LIMIT", stackd_deck_cmd_limit, 0},
 	{"ALLOW", stackd_deck_cmd_allow, 0},
+	{"POLICY", stackd_deck_cmd_policy, 0},
 	{"RESERVE", stackd_deck_cmd_reserve, ONCE},
 	{"METRICS", stackd_deck_cmd_metrics, ONCE},
+	{"TLS", stackd_deck_cmd_tls, 0},
 	{"COMPANY", cmd_licence, LICENCE},
 	{"CPUID", cmd_licence, LICENCE},
 	{"LICENSE", cmd_licence, LICENCE},
 	{"IPV6/VSE", cmd_licence, LICENCE},
 };
 
-/* Commands of the other programs, to say where they belong. */
-static const struct {
-	const char *keyword, *daemon;
-} elsewhere[] = {
-	{"PROXY", "proxyd"},
-	{"ATTLS", "tlsd"},
-	{"KEYRING", "tlsd and proxyd"},
-	{"KEYFILE", "tlsd and proxyd"},
-	{"SECTYPE", "tlsd and proxyd"},
-	{"OPTION", "tlsd and proxyd"},
-	{"HANDSHAKE_SERVER", "tlsd and proxyd"},
-	{"HANDSHAKE_CLIENT", "tlsd and proxyd"},
-	{"CA_AUTH", "tlsd and proxyd"},
-	{"CA_AUTH_TYPE", "tlsd and proxyd"},
-	{"OPEN", "printd"},
-	{"APPLID", "printd"},
-	{"TITLE", "printd"},
-	{"TERMINAL", "printd"},
-	{"PRINTER", "printd"},
-	{"DIRECT", "printd"},
-	{"LPR", "printd"},
-	{"FTP", "printd"},
-	{"FTPP", "printd"},
-	{"SBCS", "printd"},
-};
-
-/* Edits (insert, delete, replace, swap two) that turn a into b; 9 = many. */
-static unsigned distance(const char *a, const char *b)
-{
-	size_t n = strlen(a), m = strlen(b);
-	unsigned d[12][12];
-
-	if (n > 11 || m > 11)
-		return 9;
-	for (size_t i = 0; i <= n; i++) {
-		for (size_t k = 0; k <= m; k++) {
-			unsigned best;
-
-			if (!i || !k) {
-				d[i][k] = (unsigned)(i + k);
-				continue;
-			}
-			best = d[i - 1][k - 1] + (a[i - 1] != b[k - 1]);
-			best = MIN(best, d[i - 1][k] + 1);
-			best = MIN(best, d[i][k - 1] + 1);
-			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] &&
-			    a[i - 2] == b[k - 1])
-				best = MIN(best, d[i - 2][k - 2] + 1);
-			d[i][k] = best;
-		}
-	}
-	return d[n][m];
-}
-
 static void unknown(struct deck_args *a)
 {
-	const char *word = a->cmd->keyword, *best = NULL;
-	unsigned best_distance = strlen(word) > 3 ? 3 : 2;
+	const char *words[ARRAY_SIZE(commands)];
 
-	for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++) {
-		if (strcmp(word, elsewhere[i].keyword) == 0) {
-			deck_args_note(a, DECK_ERROR,
-				       "%s is a command of %s, not of stackd",
-				       word, elsewhere[i].daemon);
-			return;
-		}
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		unsigned n = distance(word, commands[i].keyword);
-
-		if (n < best_distance) {
-			best_distance = n;
-			best = commands[i].keyword;
-		}
-	}
-	deck_args_note(a, DECK_ERROR, "'%.64s' is no command%s%s%s", word,
-		       best ? ": expected " : "", best ? best : "",
-		       best ? "?" : "");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		words[i] = commands[i].keyword;
+	deck_unknown(a, "stackd", words, ARRAY_SIZE(words));
 }
 
 static const struct command *find(const char *keyword)
@@ -260,6 +192,7 @@ static void init(struct stackd_deck *d)
 		.port_lo = cfg.port_lo,
 		.port_hi = cfg.port_hi,
 		.priv_port_max = STACKD_DECK_RESERVE,
+		.divert_wait_s = STACKD_DECK_TLS_WAIT,
 	};
 }
 

@@ -564,6 +564,23 @@ int display_ports(const struct display *d)
 /* ---- the stack as a whole
  * ------------------------------------------------------------------- */
 
+/* "03 up", "03 down" here; "with 66" at the other stack. */
+static void couple_cell(const struct display *d, struct table *t)
+{
+	char text[16];
+
+	if (d->deck->couple[0])
+		snprintf(text, sizeof(text), "%s %s", d->deck->couple,
+			 d->api && api_couple_up(d->api) ? "up" : "down");
+	else if (d->api && api_coupled_by(d->api)[0])
+		snprintf(text, sizeof(text), "with %s", api_coupled_by(d->api));
+	else {
+		table_none(t);
+		return;
+	}
+	table_str(t, text);
+}
+
 int display_id(const struct display *d)
 {
 	static const struct table_col cols[] = {
@@ -586,10 +603,7 @@ int display_id(const struct display *d)
 		return -ENOMEM;
 	stack_counters(d->stack, &c);
 	table_str(t, d->deck->id);
-	if (d->deck->couple[0])
-		table_str(t, d->deck->couple);
-	else
-		table_none(t);
+	couple_cell(d, t);
 	if (d->deck->job[0])
 		table_str(t, d->deck->job);
 	else

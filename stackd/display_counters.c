@@ -81,7 +81,9 @@ static const struct field stack_fields[] = {
 static const struct field api_fields[] = {
 	TOTAL(api_counters, accepted),      TOTAL(api_counters, refused),
 	TOTAL(api_counters, bad_records),   TOTAL(api_counters, control_calls),
-	TOTAL(api_counters, dgram_dropped), GAUGE32(api_counters, open),
+	TOTAL(api_counters, dgram_dropped), TOTAL(api_counters, diverted),
+	TOTAL(api_counters, divert_held),   TOTAL(api_counters, divert_refused),
+	GAUGE32(api_counters, open),
 };
 
 static const struct field loop_fields[] = {

@@ -81,6 +81,11 @@ int setup_open_ports(struct stackd *sd)
 {
 	int r = 0;
 
+	/* /proc/PID/exe of other users' processes */
+	for (uint32_t i = 0; i < sd->deck.n_policies; i++) {
+		if (sd->deck.policies[i].program[0])
+			daemon_keep_cap(sd->daemon, CAP_SYS_PTRACE);
+	}
 	/* all of them, so that one start names every mistake */
 	for (uint32_t i = 0; i < sd->deck.n_devices; i++) {
 		int one = open_port(sd, &sd->deck.devices[i]);
@@ -315,5 +320,6 @@ int setup_reload(struct stackd *sd, struct stackd_deck *next)
 	stack_kick(sd->stack);
 	sd->deck = *next; /* the api looks at names and policy in place */
 	*next = old;
+	api_divert_deck(sd->api);
 	return 0;
 }

@@ -13,11 +13,12 @@
 #include <string.h>
 
 #define SERV_BUF 4096
+#define DNS_MAX ARRAY_SIZE(((struct proto_config *)0)->dns)
 
 /* ---- asking the stack
  * ------------------------------------------------------------ */
 
-static int config(unsigned id, struct proto_config *ret)
+static int config_of(unsigned id, struct proto_config *ret)
 {
 	struct proto_req rq = {.op = PROTO_CONFIG, .flags = PROTO_F_NOSOCK};
 	struct proto_rep rep;
@@ -26,6 +27,30 @@ static int config(unsigned id, struct proto_config *ret)
 	if (r == 0 && rep.data_len != sizeof(*ret))
 		r = -EPROTO;
 	return r;
+}
+
+/* Of a couple: what both have to say, or the one that is running. */
+static int config(unsigned id, struct proto_config *ret)
+{
+	unsigned other = ctl_couple(id);
+	struct proto_config more;
+	int r = config_of(id, ret);
+
+	if (other == id || config_of(other, &more) < 0)
+		return r;
+	if (r < 0) {
+		*ret = more;
+		return 0;
+	}
+	ret->has_v4 |= more.has_v4;
+	ret->has_v6 |= more.has_v6;
+	for (uint32_t i = 0; i < MIN(more.n_dns, (uint32_t)DNS_MAX); i++) {
+		if (ret->n_dns < DNS_MAX)
+			ret->dns[ret->n_dns++] = more.dns[i];
+	}
+	if (!ret->search[0])
+		memcpy(ret->search, more.search, sizeof(ret->search));
+	return 0;
 }
 
 static bool wanted(const struct ip_addr *a, int family)
@@ -41,8 +66,8 @@ static void add(struct names_list *l, const struct ip_addr *a, int family)
 }
 
 /* True: the HOST table knows the name (maybe not in this family). */
-static bool from_table(unsigned id, const char *name, int family,
-		       struct names_list *ret)
+static bool from_table_of(unsigned id, const char *name, int family,
+			  struct names_list *ret)
 {
 	struct proto_req rq = {.op = PROTO_HOST, .flags = PROTO_F_NOSOCK};
 	struct proto_addr got[NAMES_ADDRS_MAX];
@@ -62,6 +87,17 @@ static bool from_table(unsigned id, const char *name, int family,
 			add(ret, &p.addr, family);
 	}
 	return true;
+}
+
+static bool from_table(unsigned id, const char *name, int family,
+		       struct names_list *ret)
+{
+	unsigned other = ctl_couple(id);
+	bool known = from_table_of(id, name, family, ret);
+
+	if (other != id && from_table_of(other, name, family, ret))
+		known = true;
+	return known;
 }
 
 /* RFC 6761 6.3: localhost needs no server. */
@@ -104,6 +140,8 @@ static int rank(unsigned id, const struct ip_port *p)
 	struct proto_rep rep;
 	int r = 0;
 
+	if (p->addr.family == IP_V4)
+		id = ctl_couple(id);
 	proto_addr_put(p, &rq.addr);
 	if (ctl_call(id, -1, &rq, &rep, NULL, 0) == 0 &&
 	    proto_addr_get(&rep.local, &src) == 0) {
@@ -208,12 +246,15 @@ int names_reverse(unsigned id, const struct ip_addr *a, char *name, size_t len)
 	struct proto_config cf;
 	struct proto_rep rep;
 	char got[256];
+	int r;
 
 	if (ip_is_v4_mapped(&p.addr))
 		p.addr = ip_mapped_to_v4(&p.addr);
 	proto_addr_put(&p, &rq.addr);
-	if (ctl_call(id, -1, &rq, &rep, got, sizeof(got)) == 0 &&
-	    rep.data_len && rep.data_len <= sizeof(got)) {
+	r = ctl_call(id, -1, &rq, &rep, got, sizeof(got));
+	if (r < 0 && ctl_couple(id) != id)
+		r = ctl_call(ctl_couple(id), -1, &rq, &rep, got, sizeof(got));
+	if (r == 0 && rep.data_len && rep.data_len <= sizeof(got)) {
 		got[rep.data_len - 1] = '\0';
 		if (strlen(got) >= len)
 			return EAI_OVERFLOW;

@@ -67,6 +67,7 @@ int dgram_attach(int fd, uint64_t *t)
 	if (r < 0)
 		return errno == EACCES || errno == EAGAIN ? -errno : -ENETDOWN;
 	h.v6 = *t & TAG_V6 ? 1 : 0;
+	h.for_pid = op_other ? (uint32_t)op_other->pid : 0;
 	op_collect(fd, *t, &h.opts);
 	if (ctl_send_fd(fd, &io, 1, fd, MSG_NOSIGNAL) < 0)
 		return -ENETDOWN;
@@ -516,8 +517,8 @@ static ssize_t recv_headed(int fd, uint64_t t, struct msghdr *m, int flags)
 	vec_free(&x);
 	if (n < 0)
 		return -errno;
-	if (n < (ssize_t)sizeof(h))
-		return 0; /* shut down, or the stack has gone */
+	if (n < (ssize_t)sizeof(h)) /* shut down, or the stack has gone */
+		return tag_get(fd, &t) && t & TAG_SHUT ? 0 : -ENETDOWN;
 	r = proto_addr_get(&h.remote, &from);
 	if (r == 0)
 		name_out(t, &from, m);

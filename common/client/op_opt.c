@@ -80,6 +80,7 @@ int op_ctl(int fd, uint64_t *t, struct proto_req *rq, struct proto_rep *rep,
 	}
 	rq->v6 = *t & TAG_V6 ? 1 : 0;
 	rq->dgram = *t & TAG_DGRAM ? 1 : 0;
+	rq->for_pid = op_other ? (uint32_t)op_other->pid : 0;
 	if (!(*t & TAG_KNOWN)) {
 		rq->flags |= PROTO_F_OPTS;
 		op_collect(fd, *t, &rq->opts);

@@ -120,6 +120,21 @@ void log_msg_unchecked(enum msg_id id, ...)
 	emit(id, line, &f);
 }
 
+void log_every_unchecked(enum msg_id id, ...)
+{
+	char line[MSG_LINE_MAX];
+	struct fields f;
+	va_list ap;
+
+	va_start(ap, id);
+	(void)msg_vformat(line, sizeof line, id, ap);
+	va_end(ap);
+	va_start(ap, id);
+	fields_make(&f, msg_get(id)->text, msg_get(id)->args, ap);
+	va_end(ap);
+	emit(id, line, &f);
+}
+
 static void emit_repeat(enum msg_id id, ...)
 {
 	char line[MSG_LINE_MAX];

@@ -27,6 +27,13 @@ void log_set_debug(bool on);
 	(MSG_CHECK(id, ##__VA_ARGS__), log_msg_unchecked(id, ##__VA_ARGS__))
 void log_msg_unchecked(enum msg_id id, ...);
 
+/* The same for what is to be a line each time it happens, as the end of a
+ * connection is: nothing is held back. For lines that the operator can turn
+ * off. */
+#define log_every(id, ...) \
+	(MSG_CHECK(id, ##__VA_ARGS__), log_every_unchecked(id, ##__VA_ARGS__))
+void log_every_unchecked(enum msg_id id, ...);
+
 /* For people who look for a fault (-d); stderr only, no catalogue. */
 void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
 

@@ -5,6 +5,7 @@
 #include "api/impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,6 +34,32 @@ void ctlname_host(struct api *a, const struct proto_req *rq,
 	}
 	if (!rep->data_len)
 		rep->error = -ENOENT;
+}
+
+void ctlname_hosts(struct api *a, const struct proto_req *rq,
+		   struct proto_rep *rep, uint8_t *data, size_t cap)
+{
+	const struct stackd_deck *d = a->deck;
+	int64_t i = rq->value;
+
+	if (i < 0) {
+		rep->error = -EINVAL;
+		return;
+	}
+	for (; i < d->n_hosts; i++) {
+		char addr[ADDR_TEXT_MAX],
+			line[ADDR_TEXT_MAX + sizeof(d->hosts[i].name) + 3];
+		int n;
+
+		ip_format(&d->hosts[i].addr, addr);
+		n = snprintf(line, sizeof(line), "%s %s\n", addr,
+			     d->hosts[i].name);
+		if (rep->data_len + (size_t)n > cap) {
+			rep->value = i;
+			return;
+		}
+		append(rep, data, cap, line, (size_t)n);
+	}
 }
 
 void ctlname_hostrev(struct api *a, const struct proto_req *rq,

@@ -177,7 +177,9 @@ static void tcp_unmatched(struct stack *s, const struct tcp_tuple *t,
 		refuse(s, t, seg);
 	} else if (!is_syn(seg)) {
 		listener_pass(s, l, t, seg, now);
-	} else if (stack_port_suspended(s, t->local_port)) {
+	} else if (stack_port_suspended(s, t->local_port) ||
+		   (ifindex != CORE_LOOPBACK_IFINDEX &&
+		    stack_port_closed(s, t->local_port))) {
 		refuse(s, t, seg);
 	} else {
 		syn_later(s, l, t, seg, ifindex);

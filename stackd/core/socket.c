@@ -558,21 +558,6 @@ void stack_sock_unaccept(struct stack *s, struct sock *listener,
 	listener->listen->n_accept++;
 }
 
-void stack_port_suspend(struct stack *s, uint16_t port, bool suspended)
-{
-	uint8_t bit = (uint8_t)(1u << (port & 7));
-
-	if (suspended)
-		s->ports.suspended[port >> 3] |= bit;
-	else
-		s->ports.suspended[port >> 3] &= (uint8_t)~bit;
-}
-
-bool stack_port_suspended(const struct stack *s, uint16_t port)
-{
-	return s->ports.suspended[port >> 3] & (1u << (port & 7));
-}
-
 /* ---- TCP data
  * -------------------------------------------------------------------------- */
 
@@ -724,11 +709,10 @@ int stack_udp_send(struct stack *s, struct sock *sk, const struct ip_port *to,
 	int r;
 
 	(void)now;
-	if (sk->error) {
-		r = -sk->error;
-		sk->error = 0;
+	r = -sk->error;
+	sk->error = 0;
+	if (r < 0)
 		return r;
-	}
 	r = udp_dest(sk, to, &store, &dst);
 	if (r < 0)
 		return r;
@@ -743,9 +727,10 @@ int stack_udp_send(struct stack *s, struct sock *sk, const struct ip_port *to,
 	r = udp_route(s, sk, dst, from, &u->path);
 	if (r < 0)
 		return r;
-	/* IP_PMTUDISC_DO 2, IP_PMTUDISC_PROBE 3: never fragment */
-	if (sk->pmtudisc >= 2 && sk->pmtudisc <= 3 && !gso_size &&
-	    len + UDP_HDR_LEN + (u->path.dst.family == IP_V4 ? 20 : 40) >
+	/* IP_PMTUDISC_DO 2, _PROBE 3 and UDP_SEGMENT never fragment */
+	if (((sk->pmtudisc >= 2 && sk->pmtudisc <= 3) || gso_size) &&
+	    (gso_size ? MIN(len, gso_size) : len) + UDP_HDR_LEN +
+			    (u->path.dst.family == IP_V4 ? 20 : 40) >
 		    u->path.mtu)
 		return -EMSGSIZE;
 	u->p = udp_gather(s, iov, n, len);

@@ -123,6 +123,10 @@ void stack_sock_unaccept(struct stack *s, struct sock *listener,
 /* No more connections on this listener (PORT n SUSPEND does it per port). */
 void stack_port_suspend(struct stack *s, uint16_t port, bool suspended);
 bool stack_port_suspended(const struct stack *s, uint16_t port);
+/* No connections to a TCP port from outside; from this stack to itself they
+ * are accepted. */
+void stack_port_close(struct stack *s, uint16_t port, bool closed);
+bool stack_port_closed(const struct stack *s, uint16_t port);
 
 /* TCP data; see tcp.h for the contract of each. */
 size_t stack_sock_write_reserve(struct stack *s, struct sock *sk, size_t max,

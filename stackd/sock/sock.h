@@ -59,7 +59,7 @@ struct sock_route {
 	uint64_t gen;
 	uint32_t ifindex, mtu, gso_max;
 	struct ip_addr next_hop;
-	bool loopback;
+	bool loopback, mtu_locked;
 };
 
 struct sock {
@@ -140,6 +140,7 @@ struct port_entry {
 struct ports {
 	struct port_entry *buckets[PORTS_BUCKETS];
 	uint8_t suspended[8192]; /* bit per port */
+	uint8_t closed[8192];    /* to the world, likewise */
 };
 
 struct port_entry *ports_find(const struct ports *p, enum sock_type type,

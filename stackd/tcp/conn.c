@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* An idle connection is this and nothing else. */
-_Static_assert(sizeof(struct tcp_conn) <= 640, "idle connections are many");
+_Static_assert(sizeof(struct tcp_conn) <= 704, "idle connections are many");
 
 size_t tcp_conn_size(void)
 {
@@ -41,6 +41,7 @@ void tcp_conn_fini(struct tcp_conn *c)
 	tcp_rcvq_clear(&c->rcv, c->env->pool);
 	tcp_sndbuf_clear(&c->snd, c->env->pool);
 	tcp_rtx_fini(&c->rtx);
+	tcp_undo_forget(c);
 }
 
 void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
@@ -176,9 +177,11 @@ void tcp_conn_fail(struct tcp_conn *c, int error, bool rst)
 	tcp_sndbuf_clear(&c->snd, c->env->pool);
 	tcp_rtx_fini(&c->rtx);
 	tcp_rtx_init(&c->rtx, c->snd_nxt);
+	tcp_undo_forget(c);
+	c->recovery = TCP_R_OPEN;
 	c->snd_una = c->snd.base = c->snd.end = c->snd_nxt;
 	c->fin_queued = false;
-	c->want_ack = c->want_syn = c->want_probe = false;
+	c->want_ack = c->want_syn = c->want_probe = c->want_tlp = false;
 	c->want_rst = rst;
 	tcp_conn_set_state(c, TCP_S_CLOSED);
 }
@@ -300,14 +303,11 @@ size_t tcp_conn_write_reserve(struct tcp_conn *c, size_t max, struct iovec *iov,
 void tcp_conn_write_commit(struct tcp_conn *c, size_t used, bool more,
 			   mono_t now)
 {
-	dur_t idle = mono_sub(now, c->last_sent);
-
 	c->now = now;
 	/* [RFC5681 4.1] the network may have changed in the meantime */
 	if (used && c->established && !tcp_conn_outstanding(c) &&
-	    !tcp_conn_unsent(c) &&
-	    dur_lt(tcp_rtt_rto(&c->rtt, c->env->tune.rto_max), idle))
-		tcp_cc_restart(&c->cc, c->env->tune.initial_cwnd_segs, idle);
+	    !tcp_conn_unsent(c))
+		tcp_cwv_idle(c, now);
 	tcp_sndbuf_commit(&c->snd, c->env->pool, used);
 	c->more = more;
 	if (used)
@@ -384,6 +384,8 @@ size_t tcp_conn_memory(const struct tcp_conn *c)
 	size_t n = tcp_sndbuf_memory(&c->snd) + tcp_rtx_memory(&c->rtx);
 
 	n += c->rcv.mem;
+	if (c->repair)
+		n += sizeof(*c->repair);
 	if (c->ooo)
 		n += sizeof(*c->ooo) + c->ooo->mem +
 		     c->ooo->cap * sizeof(c->ooo->v[0]);

@@ -242,9 +242,23 @@ static void retransmitted_fin(struct tcp_conn *c, const struct tcp_seg *in)
 		tcp_conn_set_state(c, TCP_S_TIME_WAIT);
 }
 
+/* [RFC9293 3.5 figure 7] When SYNs crossed, the peer's SYN-ACK repeats a SYN
+ * that was taken already: what is left of it is an ACK. */
+static void crossed_synack(struct tcp_conn *c, struct tcp_seg *in)
+{
+	if (c->state != TCP_S_SYN_RECEIVED || !seq_eq(in->h.seq, c->irs) ||
+	    (in->h.flags & (TCP_SYN | TCP_ACK | TCP_RST)) !=
+		    (TCP_SYN | TCP_ACK))
+		return;
+	in->h.flags &= (uint8_t)~TCP_SYN;
+	in->h.seq = c->rcv_nxt;
+	c->want_ack = true;
+}
+
 static void synchronized_input(struct tcp_conn *c, struct tcp_seg *in,
 			       mono_t now)
 {
+	crossed_synack(c, in);
 	if (!admit(c, in, now)) {
 		retransmitted_fin(c, in);
 		return;

@@ -83,7 +83,8 @@ struct tcp_stats { /* 64-bit, never reset */
 		ooo_in, dup_in, active_opens, passive_opens, failed_opens,
 		resets_in, resets_out, established, challenge_acks,
 		cookies_sent, cookies_ok, zero_window_probes, keep_probes,
-		timewait_made, timewait_reused, spurious_rto, ecn_ce_in;
+		timewait_made, timewait_reused, spurious_rto,
+		spurious_recoveries, loss_probes, ecn_ce_in;
 	uint64_t drops[TCP_DROP__COUNT];
 };
 

@@ -4,6 +4,8 @@ over the kernel (veth), stackd, pasta and slirp4netns.
 
     bench.py --build DIR [--json] [--quick] [--rounds N] [TASK...]
 
+Task "tls" is about TLS terminators on the kernel's sockets (tls_bench.py).
+
 A kernel client in namespace h talks to an unmodified server in namespace p.
 "up": the client sends to the stack; "down": the stack sends. Every kernel
 sender is on CUBIC. Peers take turns in each round; medians are printed.
@@ -23,6 +25,8 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
+
+import tls_bench
 
 TASKS = ("stream", "rr", "conn", "idle")
 PORT = 7100
@@ -343,6 +347,25 @@ def run_rig(cls, args, tasks, results, errors):
             remove_namespaces()
 
 
+def run_tls(args, rounds, results, errors):
+    """All terminators, in turns."""
+    run(["ip", "link", "set", "lo", "up"])
+    keys = tls_bench.make_keys()
+    server = tls_bench.backend(args)
+    for i in range(rounds):
+        for cls in tls_bench.TERMINATORS:
+            note(f"round {i + 1} of {rounds}: {cls.kind}")
+            try:
+                for k, v in tls_bench.run_terminator(cls, args,
+                                                     keys).items():
+                    results.setdefault(k, {}).setdefault(cls.kind,
+                                                         []).append(v)
+            except (Failure, OSError, subprocess.SubprocessError) as e:
+                errors.append(f"{cls.kind} tls: {e}")
+                note(f"  failed: {str(e).strip().splitlines()[0][:200]}")
+    server.stop(3)
+
+
 def note(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -358,17 +381,17 @@ def show(value):
     return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
 
 
-def print_table(table):
-    kinds = [c.kind for c in PEERS]
-    head = ["", *kinds, "stackd/kernel", "stackd/pasta"]
-    print(("{:<24}" + "{:>14}" * (len(head) - 1)).format(*head))
+def print_table(table, kinds, ours, others):
+    head = ["", *kinds, *(f"{ours}/{o}" for o in others)]
+    width = max(14, *(len(h) + 2 for h in head))
+    form = ("{:<26}" + f"{{:>{width}}}" * (len(head) - 1)).format
+    print(form(*head))
     for k, row in table.items():
-        ours = row.get("stackd")
         cells = [show(row.get(x)) for x in kinds]
-        for other in ("kernel", "pasta"):
-            base = row.get(other)
-            cells.append(f"{ours / base:.2f}" if ours and base else "-")
-        print(("{:<24}" + "{:>14}" * len(cells)).format(k, *cells))
+        for other in others:
+            mine, base = row.get(ours), row.get(other)
+            cells.append(f"{mine / base:.2f}" if mine and base else "-")
+        print(form(k, *cells))
 
 
 def main():
@@ -379,32 +402,41 @@ def main():
     a.add_argument("--rounds", type=int, default=0)
     a.add_argument("--peers", default=",".join(c.kind for c in PEERS))
     a.add_argument("task", nargs="*", metavar="TASK",
-                   help="of: " + " ".join(TASKS))
+                   help="of: " + " ".join(TASKS + ("tls",)))
     args = a.parse_args()
     args.build = os.path.realpath(args.build)
     for t in args.task:
-        if t not in TASKS:
+        if t not in TASKS + ("tls",):
             a.error(f"no such task: {t}")
     inside(3000)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     rounds = args.rounds or (1 if args.quick else 3)
-    results, errors = {}, []
+    results, tls, errors = {}, {}, []
+    tasks = [t for t in args.task or TASKS if t != "tls"]
     for i in range(rounds):
         for cls in PEERS:
-            if cls.kind in args.peers.split(","):
+            if tasks and cls.kind in args.peers.split(","):
                 note(f"round {i + 1} of {rounds}: {cls.kind}")
-                run_rig(cls, args, args.task or TASKS, results, errors)
-    table = median_table(results)
+                run_rig(cls, args, tasks, results, errors)
+    if "tls" in args.task or not args.task:
+        run_tls(args, rounds, tls, errors)
+    table, tls_table = median_table(results), median_table(tls)
     if args.json:
         print(json.dumps({"cpus": os.cpu_count(),
                           "kernel": os.uname().release, "rounds": rounds,
                           "median": table, "all": results,
+                          "tls": {"median": tls_table, "all": tls},
                           "errors": errors}, indent=1))
     else:
-        print_table(table)
+        if table:
+            print_table(table, [c.kind for c in PEERS], "stackd",
+                        ("kernel", "pasta"))
+        if tls_table:
+            print_table(tls_table, [c.kind for c in tls_bench.TERMINATORS],
+                        "tls_term", ("nginx", "haproxy"))
         print("\n".join(errors))
     sys.stdout.flush()
-    os._exit(1 if any(e.startswith(("stackd", "kernel")) for e in errors)
+    os._exit(1 if any(e.startswith(("stackd", "kernel", "tls_term")) for e in errors)
              else 0)
 
 

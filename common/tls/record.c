@@ -1,0 +1,209 @@
+/*
+ * record.c: bytes through an established session.
+ */
+#include "tls/room.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A piece of this size or more is sealed where it lies, without a copy. */
+enum { GATHER_MIN = 4096 };
+
+/* Rounds of the library that bring no data (tickets, key updates) before the
+ * loop gets its turn. */
+enum { ROUNDS_MAX = 16 };
+
+static void drop_scratch(struct tls_session *s)
+{
+	if (UNLIKELY(s->scratch != NULL)) {
+		free(s->scratch);
+		s->scratch = NULL;
+	}
+}
+
+/* ---- reading
+ * -------------------------------------------------------------------------- */
+
+static int refuse_renegotiation(struct tls_session *s)
+{
+	if (gnutls_alert_send(s->gs, GNUTLS_AL_WARNING,
+			      GNUTLS_A_NO_RENEGOTIATION) < 0 ||
+	    s->policy->role == TLS_SERVER || ++s->odd > ODD_MAX)
+		return session_fail(s, -EPROTO, TLS_ERR_RENEGOTIATE,
+				    GNUTLS_A_NO_RENEGOTIATION,
+				    "the peer asked for renegotiation");
+	/* a server may ask, and go on when it gets none [RFC5246 7.4.1.1] */
+	return 0;
+}
+
+/* What did not bring data. 0: go on; -EAGAIN; others: dead. */
+static int no_data(struct tls_session *s, ssize_t n)
+{
+	switch (n) {
+	case GNUTLS_E_AGAIN:
+		s->want_out = gnutls_record_get_direction(s->gs) == 1;
+		return s->want_out || s->starved ? -EAGAIN : 0;
+	case GNUTLS_E_INTERRUPTED:
+		return 0;
+	case GNUTLS_E_WARNING_ALERT_RECEIVED:
+		if (++s->odd <= ODD_MAX)
+			return 0;
+		return session_fail(s, -EPROTO, TLS_ERR_PROTOCOL, 10,
+				    "too many warning alerts");
+	case GNUTLS_E_REHANDSHAKE:
+		return refuse_renegotiation(s);
+	default:
+		return session_fail_gnutls(s, (int)n);
+	}
+}
+
+static void say_last_word(struct tls_session *s)
+{
+	if (s->alert && !s->alert_received && !s->io_error && !s->closing &&
+	    !s->held)
+		(void)gnutls_alert_send(s->gs, GNUTLS_AL_FATAL, s->alert);
+}
+
+ssize_t tls_session_read(struct tls_session *s, void *buf, size_t len)
+{
+	int r = 0;
+
+	if (s->dead)
+		return s->code;
+	if (s->ended)
+		return 0;
+	if (!s->done)
+		return -ENOTCONN;
+	drop_scratch(s);
+	for (unsigned i = 0; i < ROUNDS_MAX; i++) {
+		ssize_t n;
+
+		s->starved = false;
+		n = gnutls_record_recv(s->gs, buf, len);
+		if (n > 0) {
+			s->odd = 0;
+			return n;
+		}
+		if (n == 0) {
+			s->ended = true;
+			return 0;
+		}
+		r = no_data(s, n);
+		if (r < 0)
+			break;
+	}
+	if (s->dead)
+		say_last_word(s);
+	return r < 0 ? r : -EAGAIN;
+}
+
+size_t tls_session_pending(const struct tls_session *s)
+{
+	return s->dead || !s->done ? 0 : gnutls_record_check_pending(s->gs);
+}
+
+/* ---- writing
+ * -------------------------------------------------------------------------- */
+
+static int write_fault(struct tls_session *s, ssize_t n)
+{
+	if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED) {
+		s->want_out = true;
+		return -EAGAIN;
+	}
+	return session_fail_gnutls(s, (int)n);
+}
+
+int tls_session_flush(struct tls_session *s)
+{
+	ssize_t n;
+
+	if (s->dead)
+		return s->code;
+	if (s->closing && !s->closed)
+		return tls_session_close(s);
+	if (!s->held) {
+		s->want_out = false;
+		return 0;
+	}
+	n = gnutls_record_send(s->gs, NULL, 0);
+	if (n < 0)
+		return write_fault(s, n);
+	s->held = 0;
+	s->want_out = false;
+	return 0;
+}
+
+ssize_t tls_session_write(struct tls_session *s, const void *buf, size_t len)
+{
+	int r = s->done ? tls_session_flush(s) : -ENOTCONN;
+	size_t n = MIN(len, (size_t)TLS_RECORD_MAX);
+	ssize_t sent;
+
+	if (s->dead)
+		return s->code;
+	if (r < 0)
+		return r;
+	if (s->closing)
+		return -EPIPE;
+	if (len == 0)
+		return 0;
+	drop_scratch(s);
+	sent = gnutls_record_send(s->gs, buf, n);
+	if (sent > 0)
+		return sent;
+	r = write_fault(s, sent);
+	if (r == -EAGAIN) { /* sealed and held */
+		s->held = n;
+		return (ssize_t)n;
+	}
+	return r;
+}
+
+ssize_t tls_session_writev(struct tls_session *s, const struct iovec *iov,
+			   int n)
+{
+	uint8_t buf[TLS_RECORD_MAX];
+	size_t len = 0;
+
+	while (n > 0 && iov[0].iov_len == 0) {
+		iov++;
+		n--;
+	}
+	if (n <= 0)
+		return 0;
+	if (n == 1 || iov[0].iov_len >= GATHER_MIN)
+		return tls_session_write(s, iov[0].iov_base, iov[0].iov_len);
+	for (int i = 0; i < n && len < sizeof buf; i++) {
+		size_t part = MIN(iov[i].iov_len, sizeof buf - len);
+
+		memcpy(buf + len, iov[i].iov_base, part);
+		len += part;
+	}
+	return tls_session_write(s, buf, len);
+}
+
+int tls_session_close(struct tls_session *s)
+{
+	int r;
+
+	if (s->dead)
+		return s->code;
+	if (!s->done)
+		return -ENOTCONN;
+	if (s->closed)
+		return 0;
+	if (s->held && !s->closing) {
+		r = tls_session_flush(s);
+		if (r < 0)
+			return r;
+	}
+	s->closing = true;
+	r = gnutls_bye(s->gs, GNUTLS_SHUT_WR);
+	if (r < 0)
+		return write_fault(s, r);
+	s->closed = true;
+	s->want_out = false;
+	return 0;
+}

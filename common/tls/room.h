@@ -1,0 +1,178 @@
+/*
+ * room.h: what the files of this room know of each other. Nobody else
+ * includes it: GnuTLS ends here.
+ */
+#ifndef COUPLET_TLS_ROOM_H
+#define COUPLET_TLS_ROOM_H
+
+#include "keys/keys.h"
+#include "tls/suites.h"
+#include "tls/tls.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/ocsp.h>
+#include <gnutls/x509.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- ident.c ------------------------------------------------------------- */
+
+/* An OCSP response that sessions may still be sending while the next one is
+ * there already. */
+struct staple {
+	atomic_uint refs;
+	gnutls_ocsp_data_st data;
+};
+struct staple *staple_ref(struct staple *s);
+void staple_unref(struct staple *s); /* NULL is fine */
+
+struct tls_ident {
+	atomic_uint refs;
+	struct keys_pair *pair;
+	gnutls_privkey_t key;
+	gnutls_pcert_st chain[KEYS_CHAIN_MAX];
+	unsigned n_chain;
+	gnutls_x509_crt_t leaf;
+	gnutls_x509_crt_t issuer; /* NULL: not in the key file */
+	bool ecdsa;               /* or EdDSA; else RSA */
+	pthread_mutex_t lock;     /* of staple */
+	struct staple *staple;    /* NULL: none */
+};
+
+/* The response to send now, one reference, or NULL. */
+struct staple *ident_staple(struct tls_ident *i);
+
+/* ---- trust.c ------------------------------------------------------------- */
+
+struct tls_trust {
+	atomic_uint refs;
+	gnutls_x509_trust_list_t list;
+	gnutls_x509_crl_t *crls; /* borrowed from list */
+	unsigned n_crls;
+	unsigned n_cas;
+};
+
+/* Trust as credentials for the names that a server asks for. */
+int trust_fill(const struct tls_trust *t,
+	       gnutls_certificate_credentials_t cred) MUST_USE;
+/* A current CRL of the issuer of `c`? */
+bool trust_has_crl(const struct tls_trust *t, gnutls_x509_crt_t c, int64_t now);
+/* The CA that issued `c`, borrowed, or NULL. */
+gnutls_x509_crt_t trust_issuer(const struct tls_trust *t, gnutls_x509_crt_t c);
+
+/* ---- resume.c ------------------------------------------------------------ */
+
+struct tls_tickets {
+	atomic_uint refs;
+	gnutls_datum_t key;
+};
+
+/* The session remembered for (rule, peer): copied to *ret, the caller frees
+ * with gnutls_free(); removed unless it may be used again. */
+bool cache_take(struct tls_cache *c, const char *rule, const char *peer,
+		gnutls_datum_t *ret);
+/* Remembers `data` (taken over). */
+void cache_put(struct tls_cache *c, const char *rule, const char *peer,
+	       gnutls_datum_t *data);
+
+/* ---- policy.c ------------------------------------------------------------ */
+
+struct tls_policy {
+	atomic_uint refs;
+	char *name;
+	enum tls_role role;
+	enum tls_version min, max;
+	gnutls_certificate_credentials_t cred;
+	struct suite_rules rules;
+	struct tls_ident **idents;
+	size_t n_idents;
+	bool mixed; /* idents of both kinds of keys */
+	bool legacy, require_sni, check_name, need_crl, need_ocsp, need_user;
+	bool need_alpn;
+	enum tls_verify verify;
+	struct tls_trust *trust;
+	struct ocsp_memory *ocsp; /* NULL: nobody to ask */
+	enum tls_map map;
+	struct map_rules *map_rules;
+	gnutls_datum_t alpn[TLS_ALPN_MAX];
+	char alpn_name[TLS_ALPN_MAX][TLS_ALPN_NAME_MAX];
+	unsigned n_alpn;
+	struct tls_tickets *tickets;
+	struct tls_cache *cache;
+	unsigned ticket_life_s;
+	int keylog_fd;
+	const char *warnings[8];
+	unsigned n_warnings;
+};
+
+/* ---- session.c, hello.c, verify.c, record.c, info.c -----------------------
+ */
+
+/* What only a handshake or a question about it needs; an idle session has
+ * none. */
+struct scratch {
+	char sni[TLS_NAME_MAX];
+	char alpn[TLS_ALPN_NAME_MAX];
+	char subject[TLS_DN_MAX], issuer[TLS_DN_MAX], cn[TLS_DN_MAX];
+	char serial[2 * 64 + 1];
+	char user[TLS_USER_MAX];
+};
+
+struct tls_session {
+	gnutls_session_t gs;
+	struct tls_policy *policy;
+	const struct tls_io *io;
+	void *arg;
+	char *peer;              /* client: name of the server */
+	struct staple *staple;   /* being sent */
+	struct scratch *scratch; /* NULL most of the time */
+	char *text;              /* of the error; NULL: none or no memory */
+	size_t held;             /* plaintext bytes of a record not pushed */
+	int io_error;            /* negative errno of io, 0 */
+	int code;                /* what the fatal call returned, 0 */
+	uint8_t kind;            /* enum tls_error_kind */
+	uint8_t alert;
+	uint8_t ident; /* index of what was sent */
+	uint8_t odd;   /* harmless but odd records in a row */
+	bool alert_received : 1;
+	bool done : 1; /* handshake */
+	bool dead : 1;
+	bool closing : 1;  /* close_notify is out or held */
+	bool closed : 1;   /* close_notify sent */
+	bool ended : 1;    /* close_notify received */
+	bool verified : 1; /* the peer's certificate was found good */
+	bool want_out : 1;
+	bool starved : 1;      /* pull said -EAGAIN */
+	bool offers_ecdsa : 1; /* ClientHello: a suite for ECDSA */
+	bool offers_13 : 1;    /* ClientHello: TLS 1.3 */
+};
+
+/* Odd records (warning alerts, refused renegotiations) without a byte of data
+ * between them before the session is given up. */
+enum { ODD_MAX = 8 };
+
+/* Marks the session dead with kind, alert to send (0: none) and sentence, the
+ * first one counts. Returns `code`. */
+int session_fail(struct tls_session *s, int code, enum tls_error_kind kind,
+		 uint8_t alert, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* The same for an error of GnuTLS. Returns negative errno. */
+int session_fail_gnutls(struct tls_session *s, int error);
+
+/* hello.c: looks at a ClientHello that has just arrived. 0 or a GnuTLS
+ * error. */
+int hello_read(struct tls_session *s, const uint8_t *msg, size_t len) MUST_USE;
+
+/* verify.c: the peer's certificate against the policy. 0, or negative errno
+ * after session_fail(). */
+int verify_peer(struct tls_session *s) MUST_USE;
+/* The peer's own certificate, the caller deinits; NULL: none. */
+gnutls_x509_crt_t verify_peer_cert(struct tls_session *s);
+
+/* info.c: the user whom `cert` maps to under `p`; false: nobody. */
+bool session_user(const struct tls_policy *p, gnutls_x509_crt_t cert,
+		  char user[TLS_USER_MAX]);
+
+/* map.c is in map.h, ocsp.c in ocsp.h. */
+
+#endif

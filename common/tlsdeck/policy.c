@@ -1,0 +1,172 @@
+/*
+ * policy.c: from settings to a policy of the TLS room.
+ *
+ * Who is checked: a server asks for a certificate with HANDSHAKE_SERVER 2 or
+ * CA_AUTH YES; with CA_AUTH_TYPE 3 (pass through) one that does not come is no
+ * error. A client checks the server's with HANDSHAKE_CLIENT 0. Whom we
+ * believe is in CAFILE, without one the CA certificates of the key file, and
+ * for a client without either those of the system.
+ */
+#include "keys/keys.h"
+#include "tlsdeck/tlsdeck.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct build {
+	struct keys_pair *pair;
+	struct tls_ident *ident;
+	struct tls_trust *trust;
+	char alpn[TLSDECK_LIST_MAX + 1];
+	const char *alpn_names[TLS_ALPN_MAX];
+	struct tls_policy_spec spec;
+};
+
+static int load_pair(const struct tls_settings *s, const char *member,
+		     const struct tlsdeck_shared *shared, struct build *b,
+		     char *why)
+{
+	char ring[TLSDECK_PATH_MAX * 2];
+	struct keys_source src = {.ring = tlsdeck_ring(s, ring, sizeof ring),
+				  .name = member};
+
+	if (b->spec.role == TLS_SERVER)
+		src.need = KEYS_NEED_KEY | KEYS_NEED_CERT;
+	return keys_load(shared->keys, &src, &b->pair, why);
+}
+
+static enum tls_verify verify_of(const struct tls_settings *s,
+				 enum tls_role role)
+{
+	if (role == TLS_CLIENT)
+		return s->handshake_client == 0 ? TLS_VERIFY_REQUIRED
+						: TLS_VERIFY_NONE;
+	if (s->handshake_server != 2 && !s->ca_auth)
+		return TLS_VERIFY_NONE;
+	return s->ca_auth_type == 3 ? TLS_VERIFY_OPTIONAL : TLS_VERIFY_REQUIRED;
+}
+
+static int make_trust(const struct tls_settings *s, struct build *b, char *why)
+{
+	int r = tls_trust_new(&b->trust);
+	int n;
+
+	if (r < 0)
+		return r;
+	if (strcmp(s->cafile, "SYSTEM") == 0)
+		n = tls_trust_add_system(b->trust, why);
+	else if (s->cafile[0])
+		n = tls_trust_add_file(b->trust, s->cafile, why);
+	else
+		n = b->pair ? tls_trust_add_pair(b->trust, b->pair) : 0;
+	if (n == 0 && b->spec.role == TLS_CLIENT && !s->cafile[0])
+		n = tls_trust_add_system(b->trust, why);
+	if (n < 0)
+		return n;
+	if (n == 0) {
+		snprintf(why, TLS_WHY_MAX,
+			 "there is no CA certificate to check peers against: "
+			 "expected one in the key file, or CAFILE");
+		return -ENOENT;
+	}
+	if (!s->crlfile[0])
+		return 0;
+	r = tls_trust_add_crl_file(b->trust, s->crlfile, why);
+	return r < 0 ? r : 0;
+}
+
+/* "h2 http/1.1" into pointers to its words. */
+static int split_alpn(const struct tls_settings *s, struct build *b, char *why)
+{
+	char *next = b->alpn, *word;
+
+	memcpy(b->alpn, s->alpn, sizeof b->alpn);
+	while ((word = strsep(&next, " "))) {
+		if (!*word)
+			continue;
+		if (b->spec.n_alpn == TLS_ALPN_MAX) {
+			snprintf(why, TLS_WHY_MAX,
+				 "ALPN: expected at most %d protocols",
+				 TLS_ALPN_MAX);
+			return -E2BIG;
+		}
+		b->alpn_names[b->spec.n_alpn++] = word;
+	}
+	b->spec.alpn = b->alpn_names;
+	return 0;
+}
+
+static int fill(const struct tls_settings *s, const char *member,
+		const struct tlsdeck_shared *shared, struct build *b, char *why)
+{
+	int r = 0;
+
+	b->spec.min_version = s->min_version;
+	b->spec.max_version = s->max_version;
+	b->spec.suites = s->ciphers[0] ? s->ciphers : NULL;
+	b->spec.groups = s->groups[0] ? s->groups : NULL;
+	b->spec.legacy = s->legacy;
+	b->spec.verify = verify_of(s, b->spec.role);
+	b->spec.check_name =
+		b->spec.role == TLS_CLIENT && b->spec.verify != TLS_VERIFY_NONE;
+	if (s->tickets && b->spec.role == TLS_SERVER)
+		b->spec.tickets = shared->tickets;
+	if (s->tickets && b->spec.role == TLS_CLIENT)
+		b->spec.cache = shared->cache;
+	if (member[0])
+		r = load_pair(s, member, shared, b, why);
+	if (r == 0 && b->pair && keys_pair_type(b->pair) != KEYS_TYPE_NONE) {
+		r = tls_ident_new(b->pair, &b->ident, why);
+		b->spec.idents = &b->ident;
+		b->spec.n_idents = 1;
+	}
+	if (r == 0 && b->spec.verify != TLS_VERIFY_NONE) {
+		r = make_trust(s, b, why);
+		b->spec.trust = b->trust;
+	}
+	return r == 0 ? split_alpn(s, b, why) : r;
+}
+
+static void tell(const struct tls_policy *p, const struct build *b, char *notes)
+{
+	size_t used = 0;
+	const char *text;
+
+	snprintf(notes, TLS_WHY_MAX, "%s",
+		 b->pair ? keys_pair_notes(b->pair) : "");
+	for (unsigned i = 0; (text = tls_policy_warning(p, i)); i++) {
+		used = strlen(notes);
+		snprintf(notes + used, TLS_WHY_MAX - used, "%s%s",
+			 used ? "\n" : "", text);
+	}
+}
+
+int tlsdeck_policy(const struct tls_settings *s, enum tls_role role,
+		   const char *name, const char *member,
+		   const struct tlsdeck_shared *shared, struct tls_policy **ret,
+		   char *why, char *notes)
+{
+	struct build b = {.spec = {.name = name, .role = role}};
+	int r;
+
+	why[0] = '\0';
+	if (!member[0])
+		member = s->keyfile;
+	if (!member[0] && role == TLS_SERVER) {
+		snprintf(why, TLS_WHY_MAX,
+			 "a TLS server needs a key file: expected KEYFILE");
+		return -ENOENT;
+	}
+	r = fill(s, member, shared, &b, why);
+	if (r == 0)
+		r = tls_policy_new(&b.spec, ret, why);
+	if (r == 0 && notes)
+		tell(*ret, &b, notes);
+	tls_trust_unref(b.trust);
+	tls_ident_unref(b.ident);
+	keys_pair_unref(b.pair);
+	if (r < 0 && !why[0])
+		snprintf(why, TLS_WHY_MAX, "%s", strerror(-r));
+	return r;
+}

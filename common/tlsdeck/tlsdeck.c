@@ -1,0 +1,391 @@
+/* tlsdeck.c: the commands, read and printed. Pure. */
+#include "tlsdeck/tlsdeck.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#define FTP_PORT 21
+
+void tlsdeck_init(struct tls_settings *s)
+{
+	*s = (struct tls_settings){
+		.handshake_server = 1,
+		.handshake_client = 3,
+		.tickets = true,
+	};
+}
+
+/* ---- key files
+ * -------------------------------------------------------------- */
+
+static bool plain_name(const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		if (!isalnum((unsigned char)*p) && !strchr("._-@#$", *p))
+			return false;
+	}
+	return text[0] && strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}
+
+static void cmd_keyring(struct tls_settings *s, struct deck_args *a)
+{
+	const char *expected = "a library such as CRYPTO.KEYRING or the path "
+			       "of a directory";
+	const char *text = deck_args_text(a, "keyring", expected);
+
+	if (!text)
+		return;
+	if (strlen(text) > TLSDECK_RING_MAX ||
+	    (text[0] != '/' && !plain_name(text)))
+		deck_args_expected(a, "keyring", "%s", expected);
+	else if (s->keyring[0] && strcmp(s->keyring, text) != 0)
+		deck_args_note(a, DECK_ERROR,
+			       "KEYRING %s: there is one already, %s; key "
+			       "files of another may be named by path",
+			       text, s->keyring);
+	else
+		memcpy(s->keyring, text, strlen(text) + 1);
+	deck_args_end(a);
+}
+
+static void cmd_keyfile(struct tls_settings *s, struct deck_args *a)
+{
+	char member[TLSDECK_MEMBER_MAX + 1];
+
+	if (deck_args_name(a, "member", "._-@#$", TLSDECK_MEMBER_MAX, member))
+		memcpy(s->keyfile, member, sizeof member);
+	deck_args_end(a);
+}
+
+const char *tlsdeck_ring(const struct tls_settings *s, char *buf, size_t len)
+{
+	const char *ring = s->keyring[0] ? s->keyring : "keyring";
+
+	if (ring[0] == '/')
+		snprintf(buf, len, "%s", ring);
+	else
+		snprintf(buf, len, "%s/%s", TLSDECK_RING_DIR, ring);
+	return buf;
+}
+
+/* ---- versions
+ * --------------------------------------------------------------- */
+
+static const struct {
+	const char *word;
+	enum tls_version min, max;
+} sectypes[] = {
+	/* what it did on z/VSE: the highest that both sides know */
+	{"TLSV1", TLS_VERSION_DEFAULT, TLS_VERSION_DEFAULT},
+	{"TLSV1.0", TLS_1_0, TLS_1_0},
+	{"TLSV1.1", TLS_1_1, TLS_1_1},
+	{"TLSV1.2", TLS_1_2, TLS_1_2},
+	{"TLSV1.3", TLS_1_3, TLS_1_3},
+};
+
+static bool read_sectype(struct deck_args *a, unsigned *ret)
+{
+	const char *words[ARRAY_SIZE(sectypes)];
+	const char *text = deck_args_peek(a);
+
+	for (size_t i = 0; i < ARRAY_SIZE(sectypes); i++)
+		words[i] = sectypes[i].word;
+	if (text && strncasecmp(text, "SSLV", 4) == 0) {
+		(void)deck_args_text(a, "version", "a version");
+		deck_args_note(a, DECK_ERROR,
+			       "SECTYPE %s is broken beyond use: expected "
+			       "TLSV1, TLSV1.2 or TLSV1.3",
+			       text);
+		return false;
+	}
+	return deck_args_word(a, "version", words, ARRAY_SIZE(words), ret);
+}
+
+static void cmd_sectype(struct tls_settings *s, struct deck_args *a)
+{
+	unsigned lo, hi;
+
+	if (!read_sectype(a, &lo))
+		return;
+	hi = lo;
+	if (deck_args_more(a) && !read_sectype(a, &hi))
+		return;
+	if (hi < lo || (hi != lo && !lo)) {
+		deck_args_expected(a, "version",
+				   "a version above the first one");
+		return;
+	}
+	snprintf(s->sectype[0], sizeof s->sectype[0], "%s", sectypes[lo].word);
+	s->sectype[1][0] = '\0';
+	if (hi != lo)
+		snprintf(s->sectype[1], sizeof s->sectype[1], "%s",
+			 sectypes[hi].word);
+	s->min_version = sectypes[lo].min;
+	s->max_version = sectypes[hi].max;
+	if (s->min_version && s->min_version < TLS_1_2)
+		deck_args_note(a, DECK_WARNING,
+			       "%s is deprecated [RFC8996]; expected TLSV1.2 "
+			       "or TLSV1.3",
+			       s->sectype[0]);
+	deck_args_end(a);
+}
+
+/* ---- the others
+ * ------------------------------------------------------------- */
+
+static void read_ftp(struct tls_settings *s, struct deck_args *a)
+{
+	s->ftp = true;
+	s->ftp_tls = TLSDECK_FTP_BY_PORT;
+	if (deck_args_is(a, "IMPLICIT"))
+		s->ftp_tls = TLSDECK_FTP_IMPLICIT;
+	else if (deck_args_is(a, "EXPLICIT"))
+		s->ftp_tls = TLSDECK_FTP_EXPLICIT;
+}
+
+bool tlsdeck_ftp_explicit(const struct tls_settings *s, uint16_t port)
+{
+	if (s->ftp_tls == TLSDECK_FTP_BY_PORT)
+		return port == FTP_PORT;
+	return s->ftp_tls == TLSDECK_FTP_EXPLICIT;
+}
+
+static void cmd_option(struct tls_settings *s, struct deck_args *a)
+{
+	static const char *const words[] = {"SERVER", "CLIENT", "FTP", "NOFTP"};
+	unsigned i;
+
+	do {
+		if (!deck_args_word(a, "option", words, ARRAY_SIZE(words), &i))
+			return;
+		if (i == 2) {
+			read_ftp(s, a);
+			continue;
+		}
+		/* SERVER and CLIENT begin a new group of commands */
+		s->ftp = false;
+		s->ftp_tls = TLSDECK_FTP_BY_PORT;
+		if (i < 2)
+			s->option = i ? TLSDECK_CLIENT : TLSDECK_SERVER;
+	} while (deck_args_more(a));
+}
+
+static void one_of_two(struct deck_args *a, const char *what, const char *x,
+		       const char *y, uint8_t vx, uint8_t vy, uint8_t *ret)
+{
+	const char *const words[] = {x, y};
+	unsigned i;
+
+	if (deck_args_word(a, what, words, 2, &i))
+		*ret = i ? vy : vx;
+	deck_args_end(a);
+}
+
+static void cmd_handshake_server(struct tls_settings *s, struct deck_args *a)
+{
+	one_of_two(a, "handshake", "1", "2", 1, 2, &s->handshake_server);
+}
+
+static void cmd_handshake_client(struct tls_settings *s, struct deck_args *a)
+{
+	one_of_two(a, "handshake", "0", "3", 0, 3, &s->handshake_client);
+}
+
+static void yes_no(struct deck_args *a, bool *ret)
+{
+	uint8_t v = *ret;
+
+	one_of_two(a, "answer", "NO", "YES", 0, 1, &v);
+	*ret = v;
+}
+
+static void cmd_ca_auth(struct tls_settings *s, struct deck_args *a)
+{
+	yes_no(a, &s->ca_auth);
+}
+
+static void cmd_ca_auth_type(struct tls_settings *s, struct deck_args *a)
+{
+	uint32_t v;
+
+	if (deck_args_u32(a, "type", 0, 3, &v))
+		s->ca_auth_type = (uint8_t)v;
+	deck_args_end(a);
+}
+
+static void cmd_legacy(struct tls_settings *s, struct deck_args *a)
+{
+	yes_no(a, &s->legacy);
+}
+
+static void cmd_tickets(struct tls_settings *s, struct deck_args *a)
+{
+	yes_no(a, &s->tickets);
+}
+
+/* The rest of the record, words apart by one blank; a lone star: default. */
+static void read_list(struct deck_args *a, const char *what,
+		      const char *expected, char *ret, size_t cap)
+{
+	char list[TLSDECK_LIST_MAX + 1] = "";
+	size_t used = 0;
+
+	if (deck_args_default(a)) {
+		ret[0] = '\0';
+		deck_args_end(a);
+		return;
+	}
+	do {
+		const char *word = deck_args_text(a, what, expected);
+		size_t len = word ? strlen(word) : 0;
+
+		if (!word)
+			return;
+		if (used + len + 2 > cap) {
+			deck_args_expected(a, what, "at most %zu bytes in all",
+					   cap - 1);
+			return;
+		}
+		if (used)
+			list[used++] = ' ';
+		memcpy(list + used, word, len + 1);
+		used += len;
+	} while (deck_args_more(a));
+	memcpy(ret, list, used + 1);
+}
+
+static void cmd_ciphers(struct tls_settings *s, struct deck_args *a)
+{
+	read_list(a, "ciphers", "names or numbers of cipher suites, or *",
+		  s->ciphers, sizeof s->ciphers);
+}
+
+static void cmd_groups(struct tls_settings *s, struct deck_args *a)
+{
+	read_list(a, "groups", "names of groups such as X25519, or *",
+		  s->groups, sizeof s->groups);
+}
+
+static void cmd_alpn(struct tls_settings *s, struct deck_args *a)
+{
+	read_list(a, "protocols", "names of protocols such as h2, or *",
+		  s->alpn, sizeof s->alpn);
+}
+
+static void cmd_cafile(struct tls_settings *s, struct deck_args *a)
+{
+	if (deck_args_default(a))
+		s->cafile[0] = '\0';
+	else if (deck_args_is(a, "SYSTEM"))
+		memcpy(s->cafile, "SYSTEM", sizeof "SYSTEM");
+	else
+		(void)deck_args_path(a, "file", TLSDECK_PATH_MAX, s->cafile);
+	deck_args_end(a);
+}
+
+static void cmd_crlfile(struct tls_settings *s, struct deck_args *a)
+{
+	if (deck_args_default(a))
+		s->crlfile[0] = '\0';
+	else
+		(void)deck_args_path(a, "file", TLSDECK_PATH_MAX, s->crlfile);
+	deck_args_end(a);
+}
+
+static const struct {
+	const char *keyword;
+	void (*read)(struct tls_settings *s, struct deck_args *a);
+} commands[] = {
+	{"KEYRING", cmd_keyring},
+	{"KEYFILE", cmd_keyfile},
+	{"SECTYPE", cmd_sectype},
+	{"OPTION", cmd_option},
+	{"HANDSHAKE_SERVER", cmd_handshake_server},
+	{"HANDSHAKE_CLIENT", cmd_handshake_client},
+	{"CA_AUTH", cmd_ca_auth},
+	{"CA_AUTH_TYPE", cmd_ca_auth_type},
+	{"CIPHERS", cmd_ciphers},
+	{"GROUPS", cmd_groups},
+	{"LEGACY", cmd_legacy},
+	{"CAFILE", cmd_cafile},
+	{"CRLFILE", cmd_crlfile},
+	{"ALPN", cmd_alpn},
+	{"TICKETS", cmd_tickets},
+};
+
+bool tlsdeck_command(struct tls_settings *s, struct deck_args *a)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(a->cmd->keyword, commands[i].keyword) == 0) {
+			commands[i].read(s, a);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- canonical form
+ * --------------------------------------------------------- */
+
+static void print_text(FILE *out, const char *keyword, const char *from,
+		       const char *to)
+{
+	if (strcmp(from, to) != 0)
+		fprintf(out, "%s %s\n", keyword, to[0] ? to : "*");
+}
+
+static void print_number(FILE *out, const char *keyword, unsigned from,
+			 unsigned to)
+{
+	if (from != to)
+		fprintf(out, "%s %u\n", keyword, to);
+}
+
+static void print_yes(FILE *out, const char *keyword, bool from, bool to)
+{
+	if (from != to)
+		fprintf(out, "%s %s\n", keyword, to ? "YES" : "NO");
+}
+
+static void print_option(FILE *out, const struct tls_settings *from,
+			 const struct tls_settings *to)
+{
+	static const char *const names[] = {"", "SERVER", "CLIENT"};
+	static const char *const how[] = {"", " IMPLICIT", " EXPLICIT"};
+	bool ftp = from->ftp;
+
+	if (from->option != to->option) {
+		fprintf(out, "OPTION %s\n", names[to->option]);
+		ftp = false;
+	}
+	if (to->ftp && (!ftp || from->ftp_tls != to->ftp_tls))
+		fprintf(out, "OPTION FTP%s\n", how[to->ftp_tls]);
+	else if (ftp && !to->ftp)
+		fprintf(out, "OPTION NOFTP\n");
+}
+
+void tlsdeck_print(const struct tls_settings *from,
+		   const struct tls_settings *to, FILE *out)
+{
+	print_text(out, "KEYRING", from->keyring, to->keyring);
+	print_text(out, "KEYFILE", from->keyfile, to->keyfile);
+	if (strcmp(from->sectype[0], to->sectype[0]) != 0 ||
+	    strcmp(from->sectype[1], to->sectype[1]) != 0)
+		fprintf(out, "SECTYPE %s%s%s\n", to->sectype[0],
+			to->sectype[1][0] ? " " : "", to->sectype[1]);
+	print_option(out, from, to);
+	print_number(out, "HANDSHAKE_SERVER", from->handshake_server,
+		     to->handshake_server);
+	print_number(out, "HANDSHAKE_CLIENT", from->handshake_client,
+		     to->handshake_client);
+	print_yes(out, "CA_AUTH", from->ca_auth, to->ca_auth);
+	print_number(out, "CA_AUTH_TYPE", from->ca_auth_type, to->ca_auth_type);
+	print_text(out, "CIPHERS", from->ciphers, to->ciphers);
+	print_text(out, "GROUPS", from->groups, to->groups);
+	print_yes(out, "LEGACY", from->legacy, to->legacy);
+	print_text(out, "CAFILE", from->cafile, to->cafile);
+	print_text(out, "CRLFILE", from->crlfile, to->crlfile);
+	print_text(out, "ALPN", from->alpn, to->alpn);
+	print_yes(out, "TICKETS", from->tickets, to->tickets);
+}
