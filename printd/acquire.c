@@ -209,8 +209,8 @@ static size_t on_input(void *arg, const void *data, size_t len)
 
 	for (;;) {
 		struct tn3270_event ev = {.kind = TN3270_EV_NONE};
-		size_t n = tn3270_client_input(&a->tn, p, left, &ev,
-					       mono_now());
+		size_t n =
+			tn3270_client_input(&a->tn, p, left, &ev, mono_now());
 
 		p += n;
 		left -= n;
@@ -286,7 +286,8 @@ static void on_timer(void *arg)
 }
 
 /* ---- life
- * ---------------------------------------------------------------------------- */
+ * ----------------------------------------------------------------------------
+ */
 
 int acquire_new(struct printd *pd, const struct deck_acquire *cfg,
 		struct acquire **ret)

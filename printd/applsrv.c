@@ -75,8 +75,8 @@ static void answer(struct program *p, int value, const char *text)
  * ------------------------------------------------------------------------ */
 
 /* "name=value" lines into the meta; false: an unknown form. */
-static bool read_meta(const struct program *p, char *body,
-		      struct spool_meta *m, bool *ret_hold)
+static bool read_meta(const struct program *p, char *body, struct spool_meta *m,
+		      bool *ret_hold)
 {
 	char *line;
 
@@ -92,8 +92,7 @@ static bool read_meta(const struct program *p, char *body,
 		} else if (strcmp(line, "title") == 0) {
 			snprintf(m->title, sizeof m->title, "%s", value);
 		} else if (strcmp(line, "codepage") == 0) {
-			snprintf(m->codepage, sizeof m->codepage, "%s",
-				 value);
+			snprintf(m->codepage, sizeof m->codepage, "%s", value);
 		} else if (strcmp(line, "copies") == 0) {
 			m->copies = (uint32_t)strtoul(value, NULL, 10);
 		} else if (strcmp(line, "hold") == 0) {
@@ -252,8 +251,8 @@ static void answer_state(struct program *p, const struct spool_status *st)
 	else if (st->state == SPOOL_HELD)
 		answer(p, APPL_HELD, st->reason);
 	else
-		answer(p, APPL_DONE, st->repeat ? "may have been printed twice"
-						: "");
+		answer(p, APPL_DONE,
+		       st->repeat ? "may have been printed twice" : "");
 }
 
 static void on_watch(struct job_watch *w, const struct spool_status *st)
@@ -370,7 +369,8 @@ static const char *refusal(const struct applsrv *a, const struct ipc_peer *peer,
 			peer->uid;
 	if (same >= PROGRAMS_PER_UID)
 		return "too many programs of this user print at once";
-	if (a->pd->deck.submit_group && peer->uid != daemon_uid(a->pd->daemon) &&
+	if (a->pd->deck.submit_group &&
+	    peer->uid != daemon_uid(a->pd->daemon) &&
 	    !ipc_peer_in_group(fd, group))
 		return "SUBMIT GROUP: only members of printd's group may print";
 	return NULL;

@@ -30,8 +30,8 @@ const struct command printd_commands[] = {
 	 CMD_REQUEUE},
 	{"MOVE", "job lu", "move a job to another LU", CHANGE, 0, 0, CMD_MOVE},
 	{"REPRINT", "job [PAGE n] [LU lu]",
-	 "print a retained job once more, from a page, to another LU", CHANGE, 0,
-	 0, CMD_REPRINT},
+	 "print a retained job once more, from a page, to another LU", CHANGE,
+	 0, 0, CMD_REPRINT},
 	{"RESTART", "job [PAGE n]", "begin a job again, at a page", CHANGE, 0,
 	 0, CMD_RESTART},
 	{"BACK", "job pages", "begin a job again some pages back", CHANGE, 0, 0,
@@ -53,5 +53,5 @@ const struct command printd_commands[] = {
 	{"HELP", "", "this list", SHOW, 0, 0, CMD_HELP},
 };
 
-const size_t printd_n_commands = sizeof printd_commands /
-				 sizeof *printd_commands;
+const size_t printd_n_commands =
+	sizeof printd_commands / sizeof *printd_commands;

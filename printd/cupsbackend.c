@@ -135,8 +135,9 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (argc < 6 || argc > 7) {
-		fprintf(stderr, "usage: %s job user title copies options "
-				"[file]\n",
+		fprintf(stderr,
+			"usage: %s job user title copies options "
+			"[file]\n",
 			argv[0]);
 		return CUPS_BACKEND_FAILED;
 	}

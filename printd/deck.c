@@ -158,7 +158,7 @@ static void cmd_title(struct printd_builder *b, struct deck_args *a)
 static void cmd_terminal(struct printd_builder *b, struct deck_args *a)
 {
 	static const char *const words[] = {"GENERIC"};
-	char name[LU_NAME_MAX + 1];
+	char name[LU_NAME_MAX + 1] = "";
 	struct printd_deck *d = b->d;
 	unsigned i;
 	bool ok = printd_read_name(a, "name", name);
@@ -248,8 +248,7 @@ static void cmd_limit(struct printd_builder *b, struct deck_args *a)
 	else if (i == 1)
 		deck_args_u32(a, "number", 1, 10000000, &d->max_jobs);
 	else if (i == 2)
-		deck_args_size(a, "size", 4096, UINT64_MAX / 2,
-			       &d->max_bytes);
+		deck_args_size(a, "size", 4096, UINT64_MAX / 2, &d->max_bytes);
 	else
 		deck_args_u32(a, "number", 1, 10000, &d->max_drafts);
 	deck_args_end(a);
@@ -435,8 +434,7 @@ int printd_deck_parse(const char *name, const char *text, size_t len,
 void printd_deck_free(struct printd_deck *d)
 {
 	for (uint32_t i = 0; i < d->n_lus; i++)
-		explicit_bzero(d->lus[i].password,
-			       sizeof d->lus[i].password);
+		explicit_bzero(d->lus[i].password, sizeof d->lus[i].password);
 	free(d->lus);
 	free(d->index);
 	free(d->terminals);

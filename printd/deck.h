@@ -82,9 +82,9 @@ struct printd_lu {
 	enum lu_kind kind;
 	char host[LU_HOST_MAX + 1]; /* address or name */
 	uint16_t port;
-	char queue[128];     /* LPR */
-	char user[64];       /* FTP, FTPP */
-	char password[128];  /* FTP, FTPP; "" when secret is given */
+	char queue[128];                /* LPR */
+	char user[64];                  /* FTP, FTPP */
+	char password[128];             /* FTP, FTPP; "" when secret is given */
 	char secret[DECK_PATH_LEN + 1]; /* file that holds the password */
 	char target[DECK_PATH_LEN + 1]; /* FILE, PDF: folder; IPP: URI */
 	struct lu_opt opt;
@@ -130,12 +130,12 @@ struct printd_deck {
 	uint32_t n_terminals;
 	struct printd_lu *lus;
 	uint32_t n_lus, cap_lus;
-	uint32_t *index; /* hash of names: number of a LU + 1 */
+	uint32_t *index;        /* hash of names: number of a LU + 1 */
 	struct lu_opt defaults; /* LU * ...: for the LUs after it */
 	struct deck_acquire acquires[DECK_ACQUIRES_MAX];
 	uint32_t n_acquires;
 	char spool[DECK_PATH_LEN + 1]; /* "" = the usual place */
-	char metrics[108]; /* "" = none */
+	char metrics[108];             /* "" = none */
 	char alert[DECK_PATH_LEN + 1];
 	bool submit_group; /* SUBMIT GROUP: only our group may print */
 	uint32_t max_clients, max_jobs, max_drafts;

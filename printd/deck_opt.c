@@ -25,8 +25,8 @@ static const char *const confirms[] = {"EOJ", "DATA", NULL};
 static const char *const papers[] = {"A4",    "LETTER",  "A3",
 				     "LEGAL", "FANFOLD", NULL};
 
-#define AT(field) offsetof(struct lu_opt, field), \
-		  sizeof(((struct lu_opt *)0)->field)
+#define AT(field) \
+	offsetof(struct lu_opt, field), sizeof(((struct lu_opt *)0)->field)
 
 static const struct opt {
 	const char *word;
@@ -150,8 +150,7 @@ static void read_value(struct deck_args *a, const struct opt *t,
 		deck_args_u32(a, t->word, (uint32_t)t->lo, (uint32_t)t->hi, p);
 		break;
 	case T_SIZE:
-		deck_args_size(a, t->word, (uint64_t)t->lo, (uint64_t)t->hi,
-			       p);
+		deck_args_size(a, t->word, (uint64_t)t->lo, (uint64_t)t->hi, p);
 		break;
 	case T_DUR:
 		deck_args_dur(a, t->word, t->lo, t->hi, p);

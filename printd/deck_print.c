@@ -145,9 +145,8 @@ static const char *lists_differ(const struct printd_deck *a,
 	    memcmp(a->appls, b->appls, a->n_appls * sizeof(*a->appls)))
 		return "APPLID";
 	if (a->n_terminals != b->n_terminals ||
-	    (a->n_terminals &&
-	     memcmp(a->terminals, b->terminals,
-		    a->n_terminals * sizeof(*a->terminals))))
+	    (a->n_terminals && memcmp(a->terminals, b->terminals,
+				      a->n_terminals * sizeof(*a->terminals))))
 		return "TERMINAL";
 	if (a->n_aliases != b->n_aliases)
 		return "SBCS";

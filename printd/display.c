@@ -92,8 +92,7 @@ int display_lus(const struct display *d, const char *name)
 	if (!t)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < d->pd->n_lus; i++)
-		if (!name ||
-		    strcasecmp(name, d->pd->lus[i].cfg->name) == 0)
+		if (!name || strcasecmp(name, d->pd->lus[i].cfg->name) == 0)
 			lu_row(t, &d->pd->lus[i]);
 	return finish(d, t);
 }
@@ -160,8 +159,8 @@ int display_jobs(const struct display *d, const char *lu, const char *state)
 	while ((j = spool_next(d->pd->spool, j))) {
 		if (lu && strcasecmp(lu, j->status.lu) != 0)
 			continue;
-		if (state && strcasecmp(state, spool_state_name(
-						       j->status.state)) != 0)
+		if (state &&
+		    strcasecmp(state, spool_state_name(j->status.state)) != 0)
 			continue;
 		job_row(t, j);
 	}
@@ -191,10 +190,8 @@ int display_job(const struct display *d, const struct spool_job *j)
  * --------------------------------------------------------------------- */
 
 static const struct table_col acquire_cols[] = {
-	{"lu", "LU", TABLE_LEFT, 0},
-	{"host", "HOST", TABLE_LEFT, 0},
-	{"port", "PORT", TABLE_RIGHT, 0},
-	{"name", "NAME", TABLE_LEFT, 0},
+	{"lu", "LU", TABLE_LEFT, 0},       {"host", "HOST", TABLE_LEFT, 0},
+	{"port", "PORT", TABLE_RIGHT, 0},  {"name", "NAME", TABLE_LEFT, 0},
 	{"state", "STATE", TABLE_LEFT, 0},
 };
 
@@ -241,8 +238,8 @@ int display_id(const struct display *d)
 {
 	struct table *t = table_new(id_cols, ARRAY_SIZE(id_cols), d->json);
 	const struct printd *pd = d->pd;
-	uint64_t up = (uint64_t)mono_sub(mono_now(), pd->started).ns /
-		      1000000000;
+	uint64_t up =
+		(uint64_t)mono_sub(mono_now(), pd->started).ns / 1000000000;
 	int r;
 
 	if (!t)
@@ -301,9 +298,8 @@ static void lu_metrics(const struct display *d)
 	int n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(m); i++) {
-		n = snprintf(text, sizeof text,
-			     "# TYPE couplet_printd_%s %s\n", m[i].name,
-			     m[i].type);
+		n = snprintf(text, sizeof text, "# TYPE couplet_printd_%s %s\n",
+			     m[i].name, m[i].type);
 		d->write(d->arg, text, (size_t)n);
 		for (uint32_t k = 0; k < d->pd->n_lus; k++) {
 			const struct lu *lu = &d->pd->lus[k];
@@ -348,8 +344,7 @@ int display_metrics(const struct display *d)
 	metric(d, "refused_total", "counter", "Jobs refused.", pd->refused);
 	metric(d, "printed_total", "counter", "Jobs printed.",
 	       pd->counts.printed);
-	metric(d, "pages_total", "counter", "Pages printed.",
-	       pd->counts.pages);
+	metric(d, "pages_total", "counter", "Pages printed.", pd->counts.pages);
 	metric(d, "failed_total", "counter", "Attempts that failed.",
 	       pd->counts.failed);
 	metric(d, "held_total", "counter", "Jobs held with a reason.",

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FREE_MIN (64u << 20) /* bytes left to the file system's others */
+#define FREE_MIN (64u << 20)  /* bytes left to the file system's others */
 #define FREE_CHECK (1u << 20) /* looked at again after this many bytes */
 
 struct intake {

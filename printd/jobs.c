@@ -171,7 +171,8 @@ int job_restart(struct printd *pd, struct spool_job *j, uint32_t page,
 	if (!lu)
 		return say(-ENOENT, err, len,
 			   "its LU is not in the deck; MOVE it to another");
-	if (page > 1 && (j->meta.form == SPOOL_PDF || j->meta.form == SPOOL_RAW))
+	if (page > 1 &&
+	    (j->meta.form == SPOOL_PDF || j->meta.form == SPOOL_RAW))
 		return say(-ENOTSUP, err, len,
 			   "pages of a PDF or raw job are not known here");
 	withdraw(j, &st);
@@ -219,8 +220,8 @@ int lu_stop(struct lu *lu)
 
 void lu_kill(struct lu *lu, bool hard)
 {
-	lus_interrupt(lu, hard ? "REACT by the operator"
-			       : "KILL by the operator");
+	lus_interrupt(lu,
+		      hard ? "REACT by the operator" : "KILL by the operator");
 	if (lu->session && lu->session->ops->hangup)
 		lu->session->ops->hangup(lu->session, hard);
 	lu->alerted = false;

@@ -146,9 +146,9 @@ void lus_unqueue(struct lu *lu, struct spool_job *j)
 static uint16_t parse_string(const char *text, uint8_t *out)
 {
 	size_t at;
-	ssize_t n = text[0] ? text_string_parse(text, out, SOURCE_STRING_MAX,
-						&at)
-			    : 0;
+	ssize_t n =
+		text[0] ? text_string_parse(text, out, SOURCE_STRING_MAX, &at)
+			: 0;
 
 	return n < 0 ? 0 : (uint16_t)n; /* the deck was checked */
 }
@@ -545,9 +545,8 @@ static void named_facts(struct printd *pd, const char *name, struct lu *lu,
 	f->is_printer = lu && lu->cfg->kind == LU_PRINTER;
 	f->partner_only = f->is_printer && lu->cfg->opt.terminal[0] &&
 			  !lu->cfg->opt.generic;
-	f->in_use = f->is_printer &&
-		    (lu->stopped || !lu->session ||
-		     printers_taken(lu->session));
+	f->in_use = f->is_printer && (lu->stopped || !lu->session ||
+				      printers_taken(lu->session));
 }
 
 struct session *lus_find_printer(void *arg, const struct tn3270e_device *d,
@@ -572,9 +571,8 @@ struct session *lus_find_printer(void *arg, const struct tn3270e_device *d,
 		f->known = f->is_display = is_terminal(pd, d->name);
 		f->connected = f->known; /* not served here: believed */
 		f->has_partner = lu != NULL;
-		f->partner_in_use =
-			lu && (lu->stopped || !lu->session ||
-			       printers_taken(lu->session));
+		f->partner_in_use = lu && (lu->stopped || !lu->session ||
+					   printers_taken(lu->session));
 		break;
 	}
 	return lu && lu->cfg->kind == LU_PRINTER ? lu->session : NULL;

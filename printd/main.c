@@ -108,8 +108,8 @@ static int make_spool_dir(const struct printd *pd)
 static int make_dirs(const struct printd *pd)
 {
 	char path[108];
-	int r = daemon_make_dir(pd->daemon,
-				daemon_options(pd->daemon)->run_dir, 0755);
+	int r = daemon_make_dir(pd->daemon, daemon_options(pd->daemon)->run_dir,
+				0755);
 
 	printd_run_path(pd, "", path, sizeof path);
 	if (r == 0)
@@ -287,8 +287,8 @@ static int start_printers(struct printd *pd)
 
 static int start_acquires(struct printd *pd)
 {
-	pd->acquires = calloc(MAX(pd->deck.n_acquires, 1u),
-			      sizeof(*pd->acquires));
+	pd->acquires =
+		calloc(MAX(pd->deck.n_acquires, 1u), sizeof(*pd->acquires));
 	if (!pd->acquires)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < pd->deck.n_acquires; i++) {
@@ -431,7 +431,7 @@ static void printd_fini(void *arg)
 
 /* Calls beyond those that every daemon makes (common/daemon/sandbox.c), room
  * by room. */
-static const char *const spool_names[] = {"flock",	"rename", "renameat",
+static const char *const spool_names[] = {"flock", "rename", "renameat",
 					  "renameat2", "statfs"};
 static const struct sandbox_calls spool_calls = {"spool", spool_names,
 						 ARRAY_SIZE(spool_names)};

@@ -25,8 +25,7 @@ static struct display display_for(struct printd *pd, struct console_cmd *cmd)
 static void done(struct console_cmd *cmd, int r, const char *text)
 {
 	if (r < 0)
-		console_error(cmd, "%s",
-			      text && *text ? text : strerror(-r));
+		console_error(cmd, "%s", text && *text ? text : strerror(-r));
 	console_done(cmd, r < 0 ? CONSOLE_FAILED : CONSOLE_OK);
 }
 
@@ -212,8 +211,7 @@ static void move(struct printd *pd, struct console_cmd *cmd, int n)
 	char err[256] = "";
 
 	if (right(&o, "no more words", cmd))
-		done(cmd, job_move(pd, j, lu->cfg->name, err, sizeof err),
-		     err);
+		done(cmd, job_move(pd, j, lu->cfg->name, err, sizeof err), err);
 }
 
 static void reprint(struct printd *pd, struct console_cmd *cmd, int n)
@@ -246,8 +244,8 @@ static void back(struct printd *pd, struct console_cmd *cmd, int n)
 {
 	struct operands o = operands_of(cmd, n);
 	struct spool_job *j = take_job(pd, &o);
-	uint32_t pages = (uint32_t)operands_number(&o, "a number of pages", 0,
-						   1000000);
+	uint32_t pages =
+		(uint32_t)operands_number(&o, "a number of pages", 0, 1000000);
 	char err[256] = "";
 
 	if (right(&o, "no more words", cmd))

@@ -88,8 +88,9 @@ static bool read_form(struct submit *s, const char *name)
 			return true;
 		}
 	}
-	fprintf(stderr, "printctl: --form %s: expected TEXT, SCS, LU3, PDF or "
-			"RAW\n",
+	fprintf(stderr,
+		"printctl: --form %s: expected TEXT, SCS, LU3, PDF or "
+		"RAW\n",
 		name);
 	return false;
 }
@@ -163,8 +164,7 @@ static int read_options(struct submit *s, int argc, char **argv)
 
 static int end_record(struct submit *s)
 {
-	int r = couplet_print_data(s->p, s->record, s->len,
-				   COUPLET_PRINT_ONLY);
+	int r = couplet_print_data(s->p, s->record, s->len, COUPLET_PRINT_ONLY);
 
 	s->len = 0;
 	return r;

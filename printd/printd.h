@@ -87,7 +87,7 @@ struct printd {
 	struct acquire **acquires;
 	uint32_t n_acquires;
 	struct metrics *metrics;
-	unsigned n_alerts;  /* that run now */
+	unsigned n_alerts; /* that run now */
 	struct ev_timer *housekeeping;
 	mono_t started;
 	struct list watches; /* who waits for a job's end */
@@ -163,7 +163,8 @@ int job_requeue(struct printd *pd, struct spool_job *j, bool front, char *err,
 		size_t len);
 int job_move(struct printd *pd, struct spool_job *j, const char *lu, char *err,
 	     size_t len);
-/* A DONE job once more, from `page` (0 = all), to `lu` (NULL = where it was). */
+/* A DONE job once more, from `page` (0 = all), to `lu` (NULL = where it was).
+ */
 int job_reprint(struct printd *pd, struct spool_job *j, uint32_t page,
 		const char *lu, char *err, size_t len);
 /* A job that is sent, held or ready: again, from `page`. */
@@ -232,8 +233,7 @@ struct display {
 
 /* Each prints all of it: 0 or -ENOMEM. `name` NULL = all LUs. */
 int display_lus(const struct display *d, const char *name);
-int display_jobs(const struct display *d, const char *lu,
-		 const char *state);
+int display_jobs(const struct display *d, const char *lu, const char *state);
 int display_job(const struct display *d, const struct spool_job *j);
 int display_acquires(const struct display *d);
 int display_id(const struct display *d);

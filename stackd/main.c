@@ -355,8 +355,8 @@ static int start_metrics(struct stackd *sd)
 
 	if (!sd->deck.metrics[0])
 		return 0;
-	r = metrics_new(daemon_loop(sd->daemon), sd->deck.metrics, on_scrape, sd,
-			&sd->metrics);
+	r = metrics_new(daemon_loop(sd->daemon), sd->deck.metrics, on_scrape,
+			sd, &sd->metrics);
 	return r < 0 ? fail(sd->deck.metrics, r) : 0;
 }
 

@@ -99,8 +99,8 @@ static void socket_path(const struct ctl *c, const char *id, char *buf,
  * "printd-44", as the program's sockets are called. */
 static const char *id_of(const struct ctl *c, const char *name)
 {
-	size_t prefix = (size_t)(strstr(c->spec->socket, "%s") -
-				 c->spec->socket);
+	size_t prefix =
+		(size_t)(strstr(c->spec->socket, "%s") - c->spec->socket);
 	const char *id = name + prefix;
 
 	if (strlen(name) < prefix ||

@@ -175,8 +175,7 @@ static void on_connect(void *arg, int fd, unsigned events)
 	m->n_clients++;
 	r = ev_timer_new(m->loop, on_timer, c, &c->timer);
 	if (r == 0)
-		r = ev_io_new(m->loop, conn, EV_IO_IN,
-			      on_client, c, &c->io);
+		r = ev_io_new(m->loop, conn, EV_IO_IN, on_client, c, &c->io);
 	if (r < 0) {
 		client_free(c);
 		return;
@@ -230,8 +229,7 @@ int metrics_new(struct ev_loop *l, const char *path, metrics_fn *fn, void *arg,
 		free(m);
 		return r;
 	}
-	r = ev_io_new(l, m->fd, EV_IO_IN, on_connect, m,
-		      &m->io);
+	r = ev_io_new(l, m->fd, EV_IO_IN, on_connect, m, &m->io);
 	if (r < 0) {
 		metrics_free(m);
 		return r;

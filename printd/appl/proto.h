@@ -10,7 +10,7 @@
 #ifndef COUPLET_PRINTD_APPL_PROTO_H
 #define COUPLET_PRINTD_APPL_PROTO_H
 
-#define APPL_SOCKET "appl" /* in RUN/printd-ID */
+#define APPL_SOCKET "appl"     /* in RUN/printd-ID */
 #define APPL_RECORD_MAX 65536u /* bytes of a chain: spool/spool.h's frame */
 #define APPL_TEXT_MAX 1024     /* body of any message but DATA */
 

@@ -134,9 +134,8 @@ static void reap(struct side *s)
 			if (c->pid != pid)
 				continue;
 			tell_exit(s, c->run,
-				  WIFSIGNALED(status)
-					  ? 256 + WTERMSIG(status)
-					  : WEXITSTATUS(status));
+				  WIFSIGNALED(status) ? 256 + WTERMSIG(status)
+						      : WEXITSTATUS(status));
 			c->pid = 0;
 		}
 	}
@@ -166,8 +165,7 @@ static void serve(struct side *s, int sig_fd)
 	}
 }
 
-static _Noreturn void helper_main(int fd, const char *user,
-				  const char *run_dir)
+static _Noreturn void helper_main(int fd, const char *user, const char *run_dir)
 {
 	struct side *s = calloc(1, sizeof *s);
 	struct privs_user u;
@@ -355,8 +353,8 @@ int helper_run(struct helper *h, const char *const *argv, size_t n, int in,
 	}
 	h->next = h->next == INT32_MAX ? 1 : h->next + 1;
 	/* straight: the queue of a connection holds no descriptors */
-	r = ipc_send(ipc_conn_fd(h->conn), HELPER_RUN, (uint16_t)flags,
-		     h->next, body, (size_t)len, fds, n_fds);
+	r = ipc_send(ipc_conn_fd(h->conn), HELPER_RUN, (uint16_t)flags, h->next,
+		     body, (size_t)len, fds, n_fds);
 	if (r < 0)
 		return r;
 	*run = (struct run){h->next, fn, arg};

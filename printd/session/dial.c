@@ -45,8 +45,9 @@ int dial_resolve(const char *id, const char *host, uint16_t port,
 
 static int make_socket(const char *id, const struct ip_port *p)
 {
-	int fd = couplet_socket(id, p->addr.family == IP_V6 ? AF_INET6 : AF_INET,
-				SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd =
+		couplet_socket(id, p->addr.family == IP_V6 ? AF_INET6 : AF_INET,
+			       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -29,8 +29,7 @@ int dial_start(struct ev_loop *loop, const char *id, const struct ip_port *to,
 void dial_cancel(struct dial *d);
 
 /* A listening descriptor, non-blocking, or negative errno. */
-int dial_listen(const char *id, const struct ip_port *at,
-		int backlog) MUST_USE;
+int dial_listen(const char *id, const struct ip_port *at, int backlog) MUST_USE;
 /* Next connection of it, non-blocking; or negative errno. */
 int dial_accept(int fd, struct ip_port *ret_peer) MUST_USE;
 /* Bytes written that the peer has not acknowledged; 0 when it cannot be

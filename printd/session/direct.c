@@ -160,8 +160,7 @@ static bool progress(struct direct *d)
 /* All is with the printer: wait for its close. */
 static void maybe_drain(struct direct *d)
 {
-	if (!d->all_read || d->acked < d->written ||
-	    d->raw.state != RAW_SEND)
+	if (!d->all_read || d->acked < d->written || d->raw.state != RAW_SEND)
 		return;
 	raw_shut(&d->raw, mono_now());
 	if (!d->told_sent) {

@@ -59,11 +59,10 @@ static void trouble(struct file_session *f, int r, const char *what)
 {
 	struct session_result res;
 
-	session_result_make(&res, r == -EBADMSG ? SESSION_HOLD : SESSION_RETRY,
-			    false, "%s %s/%s: %s", what, f->s.lu->target,
-			    f->name,
-			    r == -EBADMSG ? "the job's file is damaged"
-					  : strerror(-r));
+	session_result_make(
+		&res, r == -EBADMSG ? SESSION_HOLD : SESSION_RETRY, false,
+		"%s %s/%s: %s", what, f->s.lu->target, f->name,
+		r == -EBADMSG ? "the job's file is damaged" : strerror(-r));
 	done(f, &res);
 }
 
@@ -158,7 +157,10 @@ static int file_send(struct session *s, const struct session_job *job)
 
 	f->source = job->source;
 	f->begun = false;
-	session_file_name(s->lu, job, pdf ? ".pdf" : job->text ? ".txt" : ".prn",
+	session_file_name(s->lu, job,
+			  pdf         ? ".pdf"
+			  : job->text ? ".txt"
+				      : ".prn",
 			  f->name, sizeof f->name);
 	snprintf(f->temp, sizeof f->temp, ".%s", f->name);
 	snprintf(f->state, sizeof f->state, "writing");

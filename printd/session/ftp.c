@@ -330,7 +330,10 @@ static int ftp_send(struct session *s, const struct session_job *job)
 		drop(f);
 		return -ENOMEM;
 	}
-	session_file_name(s->lu, job, pdf ? ".pdf" : job->text ? ".txt" : ".prn",
+	session_file_name(s->lu, job,
+			  pdf         ? ".pdf"
+			  : job->text ? ".txt"
+				      : ".prn",
 			  f->name, sizeof f->name);
 	snprintf(temp, sizeof temp, ".%s", f->name);
 	set_options(f);

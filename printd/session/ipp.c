@@ -1,7 +1,7 @@
 /*
  * ipp.c: IPP: the job goes through a pipe into the program couplet-ipp, which
  * speaks IPP with CUPS's library and tells in lines what becomes of it (see
- * printd/ippmain.c). A program of its own because that library waits: for a
+ * printd/main_ipp.c). A program of its own because that library waits: for a
  * printer that is slow, it alone does. On a stack it runs under stackrun.
  *
  *	SENT          the document is out

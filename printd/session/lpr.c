@@ -88,8 +88,8 @@ static void failed(struct lpr_session *l)
 
 	if (l->lpr.text[0])
 		session_result_make(&r, SESSION_RETRY,
-				    !lpr_safe_to_repeat(&l->lpr), "%s: %s",
-				    why, l->lpr.text);
+				    !lpr_safe_to_repeat(&l->lpr), "%s: %s", why,
+				    l->lpr.text);
 	else
 		session_result_make(&r, SESSION_RETRY,
 				    !lpr_safe_to_repeat(&l->lpr), "%s", why);

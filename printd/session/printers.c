@@ -111,8 +111,8 @@ static void decide(struct client *c)
 	struct printer *pr = s ? printer_of(s) : NULL;
 
 	if (reason < 0 && pr && !printer_taken(pr) &&
-	    tn3270_server_accept(&c->tn, printer_lu(pr),
-				 printer_functions(pr), 0) == 0) {
+	    tn3270_server_accept(&c->tn, printer_lu(pr), printer_functions(pr),
+				 0) == 0) {
 		c->printer = pr;
 		c->tn.conf = printer_conf(pr);
 		printer_take(pr, c);
@@ -183,8 +183,8 @@ static size_t on_input(void *arg, const void *data, size_t len)
 	c->gone = &gone;
 	for (;;) {
 		struct tn3270_event ev = {.kind = TN3270_EV_NONE};
-		size_t n = tn3270_server_input(&c->tn, p, left, &ev,
-					       mono_now());
+		size_t n =
+			tn3270_server_input(&c->tn, p, left, &ev, mono_now());
 		enum tn3270_event_kind kind = ev.kind;
 
 		p += n;
@@ -274,8 +274,7 @@ static void on_connect(void *arg, int fd, unsigned events)
 		struct ip_port peer;
 		int conn = dial_accept(fd, &peer);
 
-		if (conn == -EAGAIN || conn == -EINTR ||
-		    conn == -ECONNABORTED)
+		if (conn == -EAGAIN || conn == -EINTR || conn == -ECONNABORTED)
 			return;
 		if (conn == -EMFILE || conn == -ENFILE || conn == -ENOMEM) {
 			/* who waits keeps waiting; looked at again later */

@@ -42,7 +42,7 @@ enum session_outcome {
 
 struct session_result {
 	enum session_outcome outcome;
-	bool maybe; /* not PRINTED: some of it may be on paper */
+	bool maybe;     /* not PRINTED: some of it may be on paper */
 	uint32_t pages; /* 0 = unknown */
 	char reason[SESSION_TEXT_MAX + 1];
 };
@@ -68,9 +68,9 @@ struct session_owner {
 /* What all sessions of a daemon share. */
 struct session_env {
 	struct ev_loop *loop;
-	const char *id; /* of the stack, or "*" */
-	struct helper *helper;   /* runs programs; for IPP */
-	struct ftp_pool *ftp;    /* for FTP, FTPP */
+	const char *id;        /* of the stack, or "*" */
+	struct helper *helper; /* runs programs; for IPP */
+	struct ftp_pool *ftp;  /* for FTP, FTPP */
 	const char *run_dir;
 	const char *ipp_program, *stackrun; /* paths, for IPP */
 };

@@ -67,8 +67,7 @@ struct source {
 /* Bytes at the end of the output. 0 or -ENOMEM. */
 int source_put(struct source *s, const void *data, size_t len) MUST_USE;
 /* A whole record at the end of the output. 0 or -ENOMEM. */
-int source_put_record(struct source *s, const void *data,
-		      size_t len) MUST_USE;
+int source_put_record(struct source *s, const void *data, size_t len) MUST_USE;
 
 /* Which path; makes what it needs. 0, -ENOTSUP, or negative errno. */
 int path_open(struct source *s) MUST_USE;

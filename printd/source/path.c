@@ -289,10 +289,9 @@ int path_open(struct source *s)
 {
 	int r = choose(s);
 
-	s->scs_format = (struct scs_format){.mpp = s->conf.columns == 132
-							   ? 0
-							   : s->conf.columns,
-					    .mpl = s->conf.lines};
+	s->scs_format = (struct scs_format){
+		.mpp = s->conf.columns == 132 ? 0 : s->conf.columns,
+		.mpl = s->conf.lines};
 	if (r == 0 && s->path == PATH_PAGES)
 		r = open_pages(s);
 	return r;
@@ -446,10 +445,10 @@ static void add_stats(struct render_stats *sum, const struct render_stats *one)
 
 static int end_pages(struct source *s)
 {
-	const struct render_stats *st =
-		s->scs   ? scs_printer_stats(s->scs)
-		: s->lu3 ? lu3_printer_stats(s->lu3)
-			 : plain_printer_stats(s->plain);
+	const struct render_stats *st = s->scs ? scs_printer_stats(s->scs)
+					: s->lu3
+						? lu3_printer_stats(s->lu3)
+						: plain_printer_stats(s->plain);
 	struct render_stats before = *st;
 	int r = s->scs   ? scs_print_end(s->scs)
 		: s->lu3 ? lu3_print_end(s->lu3)

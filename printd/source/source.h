@@ -26,8 +26,8 @@
 #include "render/page.h"
 #include "spool/spool.h"
 
-#define SOURCE_STRING_MAX 512 /* set-up and tear-down bytes */
-#define SOURCE_SCS_RECORD 4096u /* largest record made of text */
+#define SOURCE_STRING_MAX 512     /* set-up and tear-down bytes */
+#define SOURCE_SCS_RECORD 4096u   /* largest record made of text */
 #define SOURCE_OUT_MAX (8u << 20) /* what one step may make; a PDF may more */
 
 enum source_target { SOURCE_BYTES, SOURCE_PDF, SOURCE_SCS, SOURCE_LU3 };
@@ -38,9 +38,9 @@ struct source_conf {
 	const struct codepage *out_page;    /* of BYTES; NULL = UTF-8 */
 	uint8_t columns, lines;             /* lines 0: only FF ends a page */
 	bool crlf, feed_after, landscape;
-	unsigned paper;       /* enum pdf_paper */
-	uint32_t copies;      /* 1: the receiver multiplies */
-	uint32_t first_page;  /* 0, 1 = all */
+	unsigned paper;      /* enum pdf_paper */
+	uint32_t copies;     /* 1: the receiver multiplies */
+	uint32_t first_page; /* 0, 1 = all */
 	uint16_t setup_len, teardown_len;
 	uint8_t setup[SOURCE_STRING_MAX], teardown[SOURCE_STRING_MAX];
 	const char *separator; /* UTF-8 lines of a page before the job, or

@@ -5,10 +5,10 @@
 #include "spool/record.h"
 #include "spool/spool.h"
 
-#define NAME_LEN 16       /* "00000001.job" with its zero, and room */
-#define BUCKETS 4096      /* of the index by number */
-#define ID_BLOCK 1000     /* numbers reserved on disk at once */
-#define NEXT_NAME "next"  /* file of the reservation */
+#define NAME_LEN 16        /* "00000001.job" with its zero, and room */
+#define BUCKETS 4096       /* of the index by number */
+#define ID_BLOCK 1000      /* numbers reserved on disk at once */
+#define NEXT_NAME "next"   /* file of the reservation */
 #define WRITE_BUFFER 65536 /* of a draft */
 
 struct bucket {

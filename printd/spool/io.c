@@ -26,8 +26,8 @@ static int io_open(void *arg, const char *name, int flags)
 {
 	const struct spool_dir *d = arg;
 
-	return result(openat(d->fd, name, flags | O_CLOEXEC | O_NOFOLLOW,
-			     0600));
+	return result(
+		openat(d->fd, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600));
 }
 
 static void io_close(void *arg, int fd)
@@ -119,17 +119,17 @@ int spool_dir_open(const char *path, struct spool_dir **ret)
 	d->lock = -1;
 	d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->fd >= 0)
-		d->lock = openat(d->fd, "lock",
-				 O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-				 0600);
+		d->lock =
+			openat(d->fd, "lock",
+			       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (d->fd < 0 || d->lock < 0 || flock(d->lock, LOCK_EX | LOCK_NB) < 0)
 		r = -errno;
 	if (r < 0) {
 		spool_dir_close(d);
 		return r;
 	}
-	d->io = (struct spool_io){d,         io_open, io_close,    io_pread,
-				  io_pwrite, io_size, io_sync,     io_rename,
+	d->io = (struct spool_io){d,         io_open,     io_close, io_pread,
+				  io_pwrite, io_size,     io_sync,  io_rename,
 				  io_unlink, io_sync_dir, io_list};
 	*ret = d;
 	return 0;

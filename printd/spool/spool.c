@@ -63,8 +63,7 @@ int spool_insert(struct spool *s, struct spool_job *j)
 
 	if (b->n == b->cap) {
 		uint32_t cap = b->cap ? b->cap * 2 : 4;
-		struct spool_job **p =
-			realloc(b->jobs, cap * sizeof(*b->jobs));
+		struct spool_job **p = realloc(b->jobs, cap * sizeof(*b->jobs));
 
 		if (!p)
 			return -ENOMEM;
@@ -108,8 +107,7 @@ struct spool_job *spool_next(const struct spool *s,
 {
 	struct list *it = after ? after->all.next : s->all.next;
 
-	return it == &s->all ? NULL
-			     : container_of(it, struct spool_job, all);
+	return it == &s->all ? NULL : container_of(it, struct spool_job, all);
 }
 
 uint32_t spool_count(const struct spool *s)
@@ -286,8 +284,8 @@ static int read_job(struct spool *s, uint32_t id, struct spool_job *j)
 	if (r == 0 && (!record_meta_parse(rec, &j->meta) || j->meta.id != id ||
 		       !read_states(io, fd, j)))
 		r = -EBADMSG;
-	if (r == 0 && io->size(io->arg, fd) !=
-			      (int64_t)(SPOOL_DATA_AT + j->meta.bytes))
+	if (r == 0 &&
+	    io->size(io->arg, fd) != (int64_t)(SPOOL_DATA_AT + j->meta.bytes))
 		r = -EBADMSG;
 	io->close(io->arg, fd);
 	return r == -ENODATA ? -EBADMSG : r;

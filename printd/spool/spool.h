@@ -115,8 +115,7 @@ struct spool_io {
 	/* flags: O_RDONLY, O_RDWR, O_CREAT|O_EXCL; a descriptor */
 	int (*open)(void *arg, const char *name, int flags);
 	void (*close)(void *arg, int fd);
-	ssize_t (*pread)(void *arg, int fd, void *buf, size_t len,
-			 uint64_t at);
+	ssize_t (*pread)(void *arg, int fd, void *buf, size_t len, uint64_t at);
 	ssize_t (*pwrite)(void *arg, int fd, const void *buf, size_t len,
 			  uint64_t at);
 	int64_t (*size)(void *arg, int fd);
@@ -145,7 +144,7 @@ uint64_t spool_dir_free_bytes(const struct spool_dir *d);
 struct spool;
 struct spool_draft;
 
-struct spool_recovery { /* what spool_open() found */
+struct spool_recovery {    /* what spool_open() found */
 	uint32_t jobs;     /* good ones */
 	uint32_t repeated; /* of these: may print a second time */
 	uint32_t dropped;  /* half received, never accepted */
@@ -198,7 +197,7 @@ void spool_drop(struct spool_draft *d);
 /* ---- frames: records of SCS and LU3 jobs ------------------------------------
  */
 
-#define SPOOL_FRAME_HEAD 4        /* bytes: length, big-endian */
+#define SPOOL_FRAME_HEAD 4     /* bytes: length, big-endian */
 #define SPOOL_FRAME_MAX 65536u /* bytes of a record */
 
 /* Appends one record, of 0..SPOOL_FRAME_MAX bytes. 0, -EMSGSIZE, or as

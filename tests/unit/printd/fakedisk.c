@@ -86,8 +86,8 @@ static struct name *make_name(struct fakedisk *d, const char *text)
 static bool referenced(const struct fakedisk *d, int file)
 {
 	for (int i = 0; i < NAMES; i++)
-		if (d->names[i].text[0] && (d->names[i].cache == file ||
-					    d->names[i].disk == file))
+		if (d->names[i].text[0] &&
+		    (d->names[i].cache == file || d->names[i].disk == file))
 			return true;
 	for (int i = 0; i < FDS; i++)
 		if (d->fds[i] == file)
@@ -274,8 +274,8 @@ struct fakedisk *fakedisk_new(uint64_t seed)
 
 	if (!d)
 		abort();
-	d->io = (struct spool_io){d,        f_open, f_close,    f_pread,
-				  f_pwrite, f_size, f_sync,     f_rename,
+	d->io = (struct spool_io){d,        f_open,     f_close, f_pread,
+				  f_pwrite, f_size,     f_sync,  f_rename,
 				  f_unlink, f_sync_dir, f_list};
 	for (int i = 0; i < FDS; i++)
 		d->fds[i] = -1;

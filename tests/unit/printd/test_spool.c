@@ -88,8 +88,7 @@ static void assert_bytes(struct ground *g, struct spool_job *j,
 	n = spool_read(g->s, j, fd, buf, sizeof buf, 0);
 	assert_int_equal(n, strlen(text));
 	assert_memory_equal(buf, text, strlen(text));
-	assert_int_equal(spool_read(g->s, j, fd, buf, sizeof buf,
-				    strlen(text)),
+	assert_int_equal(spool_read(g->s, j, fd, buf, sizeof buf, strlen(text)),
 			 0);
 	assert_int_equal(spool_verify(g->s, j, fd), 0);
 	assert_false(j->unproven);

@@ -1,5 +1,5 @@
 /*
- * ippmain.c: couplet-ipp: one document to an IPP printer with CUPS's library,
+ * main_ipp.c: couplet-ipp: one document to an IPP printer with CUPS's library,
  * run by printd for IPP sessions (session/ipp.c says what is printed on
  * standard output).
  *
@@ -21,7 +21,8 @@
 #define EXIT_AGAIN 1
 #define EXIT_USAGE 2
 #define EXIT_HOLD 3
-#define OPERATIONS_MAX 100 /* polls without an answer before it is a failure */
+#define OPERATIONS_MAX 100 /* polls without an answer before it is a failure \
+			    */
 
 struct target {
 	const char *uri, *user, *title, *format;
@@ -177,9 +178,9 @@ static void tell_state(ipp_t *answer)
 /* -1: not over yet; else an exit status. */
 static int look(struct target *t, int job)
 {
-	static const char *const wanted[] = {
-		"job-state", "job-state-reasons", "job-impressions-completed",
-		"job-printer-state-message"};
+	static const char *const wanted[] = {"job-state", "job-state-reasons",
+					     "job-impressions-completed",
+					     "job-printer-state-message"};
 	ipp_t *req = request(t, IPP_OP_GET_JOB_ATTRIBUTES), *answer;
 	ipp_attribute_t *a;
 	int state;
