@@ -94,9 +94,14 @@ static void finish(struct dial *d, int error)
 	dial_fn *fn = d->fn;
 	void *arg = d->arg;
 	int fd = error ? -1 : d->fd;
+	const int one = 1;
 
-	if (!error)
+	if (!error) {
+		/* LPR is short questions and answers: none waits for another */
+		(void)couplet_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+					 sizeof one);
 		d->fd = -1;
+	}
 	dial_cancel(d);
 	fn(arg, fd, error);
 }

@@ -26,6 +26,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
+import print_bench
 import tls_bench
 
 TASKS = ("stream", "rr", "conn", "idle")
@@ -402,17 +403,17 @@ def main():
     a.add_argument("--rounds", type=int, default=0)
     a.add_argument("--peers", default=",".join(c.kind for c in PEERS))
     a.add_argument("task", nargs="*", metavar="TASK",
-                   help="of: " + " ".join(TASKS + ("tls",)))
+                   help="of: " + " ".join(TASKS + ("tls", "print")))
     args = a.parse_args()
     args.build = os.path.realpath(args.build)
     for t in args.task:
-        if t not in TASKS + ("tls",):
+        if t not in TASKS + ("tls", "print"):
             a.error(f"no such task: {t}")
     inside(3000)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     rounds = args.rounds or (1 if args.quick else 3)
     results, tls, errors = {}, {}, []
-    tasks = [t for t in args.task or TASKS if t != "tls"]
+    tasks = [t for t in args.task or TASKS if t in TASKS]
     for i in range(rounds):
         for cls in PEERS:
             if tasks and cls.kind in args.peers.split(","):
@@ -420,12 +421,17 @@ def main():
                 run_rig(cls, args, tasks, results, errors)
     if "tls" in args.task or not args.task:
         run_tls(args, rounds, tls, errors)
+    printing = {}
+    if "print" in args.task or not args.task:
+        print_bench.run_print(args, rounds, printing, errors, note)
     table, tls_table = median_table(results), median_table(tls)
+    printed = median_table(printing)
     if args.json:
         print(json.dumps({"cpus": os.cpu_count(),
                           "kernel": os.uname().release, "rounds": rounds,
                           "median": table, "all": results,
                           "tls": {"median": tls_table, "all": tls},
+                          "print": {"median": printed, "all": printing},
                           "errors": errors}, indent=1))
     else:
         if table:
@@ -434,6 +440,8 @@ def main():
         if tls_table:
             print_table(tls_table, [c.kind for c in tls_bench.TERMINATORS],
                         "tls_term", ("nginx", "haproxy"))
+        if printed:
+            print_table(printed, print_bench.KINDS, "printd", ("cups",))
         print("\n".join(errors))
     sys.stdout.flush()
     os._exit(1 if any(e.startswith(("stackd", "kernel", "tls_term")) for e in errors)

@@ -29,7 +29,8 @@ class Printd:
     def __init__(self, net, lines, spool=None, start=True):
         self.net = net
         self.run_dir = net.run_dir
-        self.id = "host" if net.kernel else ID
+        self.stack = getattr(net, "ids", {4: ID})[4]
+        self.id = "host" if net.kernel else self.stack
         self.spool = spool or WORK + "/spool"
         self.here = "127.0.0.1" if net.kernel else V4_STACK
         self.there = "127.0.0.1" if net.kernel else V4_HOST
@@ -43,7 +44,7 @@ class Printd:
             self.start()
 
     def text(self):
-        head = "ID *" if self.net.kernel else f"ID {ID}"
+        head = "ID *" if self.net.kernel else f"ID {self.stack}"
         body = self.lines.format(here=self.here, there=self.there, work=WORK)
         return f"{head}\nOPEN {self.here} 5023\n{body}\n" \
                f"SPOOL {self.spool}\nATTACH TN3270E\n"
