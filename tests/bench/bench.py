@@ -27,6 +27,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
+import print_bench
 import proxy
 import tls_bench
 import tlsd_bench
@@ -480,12 +481,23 @@ class Relays(Group):
         proxy.print_ratios(table)
 
 
+class Printing(Group):
+    """printd beside CUPS: the same jobs to the same printers."""
+    tasks = ("print",)
+    kinds = print_bench.KINDS
+    ours, others = "printd", ("cups",)
+
+    def round(self, args, tasks, results, errors):
+        print_bench.one_round(args, results, errors)
+
+
 GROUPS = (
     Rigs(PEERS, TASKS, "stackd", ("kernel", "pasta")),
     Rigs(WAYS, ("trap",), "seccomp", ("preload",), by_default=False),
     Terminators(),
     Tlsd(),
     Relays(),
+    Printing(),
 )
 
 
