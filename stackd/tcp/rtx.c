@@ -396,6 +396,10 @@ void tcp_rtx_mark_sent_until(struct tcp_rtx *r, mono_t until)
 		if ((e->flags & TCP_RTX_SACKED) && !reneged)
 			continue;
 		if (i && mono_lt(until, e->sent_at)) {
+			/* what a peer reneged on did not arrive, young or
+			 * not */
+			if (e->flags & TCP_RTX_SACKED)
+				set_flags(r, e, e->flags & TCP_RTX_EVER);
 			whole = false;
 			continue;
 		}
