@@ -18,7 +18,7 @@ import unicodedata
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "..", "lib"), HERE]
 from couplet_net import (ROOT, WORK, Failure, Proc, Timeout, check, check_equal,
-                         inside, needs, run)
+                         inside, needs, run, wait_for)
 from peer import (ALWAYS, BIND, DSC, ERROR, NONE, RESP, SCS, SYSREQ, T_3270,
                   T_BIND, T_EOJ, T_SCS, T_UNBIND,
                   Printer, Server, records, stream)
@@ -590,16 +590,40 @@ def test_displays_where_only_printers_are(t):
     p.wait(60)
 
 
-def test_start_tls_refused(t):
-    """pr3287 without TLS set up: REQUIRE ends, OFFER goes on."""
+def test_start_tls_is_agreed(t):
+    """Option 46: pr3287 agrees, says FOLLOWS, and begins TLS; from then on
+    its bytes are not the machine's."""
     needs("pr3287")
-    s = t.server("tls-offer")
-    p = Printer(s.port)
-    line = s.next()
-    # this build of pr3287 has TLS: it agrees to START_TLS
-    check(line == "tls" or line.startswith("device"), line)
+    for how in ("tls-offer", "tls-require"):
+        s = t.server(how)
+        p = Printer(s.port)
+        s.expect("tls")
+        hello = ""
+
+        def came():
+            nonlocal hello
+            s.say("peek")
+            hello = s.expect("unused").split()[-1]
+            return hello.startswith("1603")    # a TLS handshake record
+        wait_for(came, "a ClientHello", 60)
+        s.finish()
+        p.p.stop()
+
+
+def test_start_tls_is_refused(t):
+    """s3270 told to do without: REQUIRE ends it, OFFER goes on in clear."""
+    needs("s3270")
+    s = t.server("tls-require", "displays")
+    p = Proc(["s3270", "-set", "startTls=false", f"127.0.0.1:{s.port}"])
+    check_equal(s.expect("end"), "end peer refuses TLS, which is required",
+                "REQUIRE")
     s.finish()
-    p.p.stop()
+    p.stop()
+    s = t.server("tls-offer", "displays")
+    p = Proc(["s3270", "-set", "startTls=false", f"127.0.0.1:{s.port}"])
+    s.expect("device IBM-3278-")
+    s.finish()
+    p.stop()
 
 
 # ---- running ----------------------------------------------------------------
