@@ -29,6 +29,7 @@ class Tools:
         self.build = build
         self.tnserver = os.path.join(build, "tests/net/print/tnserver")
         self.streams = os.path.join(build, "tests/net/print/streams")
+        self.tnclient = os.path.join(build, "tests/net/print/tnclient")
 
     def server(self, *options):
         return Server(self.tnserver, *options)
@@ -624,6 +625,56 @@ def test_start_tls_is_refused(t):
     s.expect("device IBM-3278-")
     s.finish()
     p.stop()
+
+
+# ---- the other end ----------------------------------------------------------
+
+def test_client_takes_a_printer(t):
+    """Our client at our server: names, functions, BIND, records, EOJ,
+    UNBIND."""
+    s = t.server()
+    c = Proc([t.tnclient, str(s.port), "P001,P002"])
+    s.expect("device IBM-3287-1 connect P001")
+    s.say("reject", 1)
+    s.expect("device IBM-3287-1 connect P002")
+    check_equal(s.accept("P002"), "ready 0f e P002", "functions")
+    s.say("bind", 1, "APPL", ALWAYS)
+    s.expect("sent")
+    s.expect("response 0 device end expected")
+    s.send(T_SCS, b"\xc1\xff\xff\x15")
+    s.send(T_3270, b"\xf1\xc8\x19")
+    s.send(T_EOJ)
+    s.send(T_UNBIND, b"\x02", flag=NONE)
+    s.finish()
+    said = c.ok(30).split("\n")
+    check_equal(said[:2], ["rejected DEVICE-IN-USE", "ready 0f e P002"],
+                "negotiation")
+    check(said[2].startswith("bind 31010303b1"), said[2])
+    check_equal(said[3:], ["data 1 c1ffff15", "data 0 f1c819", "eoj",
+                           "unbind 2", "eof", ""], "what came")
+
+
+def test_client_at_a_host(t):
+    """Hercules speaks plain TN3270 to printers (RFC 1576, 1646): any, one by
+    its name; one that is taken is refused, in words that are no record."""
+    needs("hercules")
+    conf = f"{WORK}/hercules.cnf"
+    with open(conf, "w", encoding="ascii") as f:
+        f.write("CPUSERIAL 002623\nCPUMODEL 3090\nMAINSIZE 16\nNUMCPU 1\n"
+                "CNSLPORT 32710\n00C0 3270\n00C1 3287\n00C2 3287\n")
+    host = Proc(["hercules", "-d", "-f", conf], stdin=subprocess.DEVNULL)
+    host.says("Waiting for console connection", 60)
+    c = Proc([t.tnclient, "32710", "00C2"])
+    c.says("ready 00 plain 00C2", 60)
+    host.says("connected to 3287 device 0:00C2", 60)
+    taken = Proc([t.tnclient, "32710", "00C2"])
+    check(taken.wait(60) in (0, 1), "it ends")
+    check("data" not in taken.text(), taken.text())
+    generic = Proc([t.tnclient, "32710", "-"])
+    generic.says("ready 00 plain", 60)
+    host.says("connected to 3287 device 0:00C1", 60)
+    for p in (c, generic, host):
+        p.stop()
 
 
 # ---- running ----------------------------------------------------------------
