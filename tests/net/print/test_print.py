@@ -673,6 +673,7 @@ def test_client_at_a_host(t):
     generic = Proc([t.tnclient, "32710", "-"])
     generic.says("ready 00 plain", 60)
     host.says("connected to 3287 device 0:00C1", 60)
+    host.kill(9)                       # it takes its time to shut down
     for p in (c, generic, host):
         p.stop()
 
