@@ -59,8 +59,8 @@ static uint32_t taken(struct peer *p)
 
 /* ---- RACK ----------------------------------------------------------- */
 
-/* [RFC8985 6.2 step 4] [RFC8985 6.2 step 5] two SACKed segments only: the
- * window of a quarter of the shortest round trip has to pass */
+/* [RFC8985 8] [RFC8985 6.2 step 4] [RFC8985 6.2 step 5] two SACKed segments
+ * only: the window of a quarter of the shortest round trip has to pass */
 static void few_sacks_wait_for_the_reordering_window(void **state)
 {
 	struct peer p;
@@ -92,7 +92,7 @@ static void three_sacks_do_not_wait(void **state)
 	peer_fini(&p);
 }
 
-/* [RFC8985 6.2 step 3] after reordering three are not enough */
+/* [RFC8985 5.2] [RFC8985 6.2 step 3] after reordering three are not enough */
 static void reordering_makes_it_patient(void **state)
 {
 	struct peer p;
@@ -111,8 +111,8 @@ static void reordering_makes_it_patient(void **state)
 	peer_fini(&p);
 }
 
-/* [RFC8985 6.2 step 4] a quarter more per round with a D-SACK, forgotten
- * after 16 recoveries */
+/* [RFC8985 5.3] [RFC8985 6.2 step 4] a quarter more per round with a D-SACK,
+ * forgotten after 16 recoveries */
 static void dsacks_widen_the_window(void **state)
 {
 	struct peer p;
@@ -229,7 +229,8 @@ static void smallest_round_trip_is_a_recent_one(void **state)
 
 /* ---- TLP ------------------------------------------------------------ */
 
-/* [RFC8985 7.2] [RFC8985 7.3] two round trips, then the last segment */
+/* [RFC8985 7.1] [RFC8985 7.2] [RFC8985 7.3] two round trips, then the last
+ * segment */
 static void silence_brings_a_probe(void **state)
 {
 	struct peer p;
@@ -282,7 +283,8 @@ static void probe_prefers_new_data(void **state)
 	peer_fini(&p);
 }
 
-/* The tail was lost: the probe's SACK shows it, without a time-out. */
+/* [RFC8985 7.4.1] [RFC8985 9.3] The tail was lost: the probe's SACK shows it,
+ * without a time-out. */
 static void probe_mends_a_tail(void **state)
 {
 	struct peer p;
@@ -299,13 +301,15 @@ static void probe_mends_a_tail(void **state)
 	p.now = mono_add(p.now, DUR_MS(RTT_MS));
 	sack(&p, 7, 9, 10);
 	assert_int_equal(p.c->recovery, TCP_R_FAST);
+	assert_int_equal(p.c->cc.ssthresh, MAX(3u / 2, 2u) * MSS);
 	assert_int_equal(taken(&p), 7);
 	assert_int_equal(p.env.stats.rto_timeouts, 0);
 	peer_fini(&p);
 }
 
-/* [RFC8985 7.4.2] the probe itself was the one that was missing: the window
- * falls as for any loss; a D-SACK says that nothing was missing */
+/* [RFC8985 7.4.1] [RFC8985 7.4.2] the probe itself was the one that was
+ * missing: the window falls as for any loss; a D-SACK says that nothing was
+ * missing */
 static void mended_loss_is_a_loss(void **state)
 {
 	for (int duplicate = 0; duplicate < 2; duplicate++) {
@@ -330,6 +334,28 @@ static void mended_loss_is_a_loss(void **state)
 		assert_false(p.c->probed);
 		peer_fini(&p);
 	}
+}
+
+/* [RFC8985 4] without SACK there is neither */
+static void without_sack_there_is_no_probe(void **state)
+{
+	struct peer p;
+	dur_t pto;
+
+	(void)state;
+	start(&p, false, 10, 10);
+	assert_true(tcp_tlp_timeout(p.c, &pto));
+	p.c->sack_ok = false;
+	assert_false(tcp_tlp_timeout(p.c, &pto));
+	p.now = mono_add(p.now, DUR_MS(RTT_MS));
+	for (int i = 0; i < 2; i++)
+		ack(&p, 0);
+	peer_drain(&p);
+	assert_int_equal(p.c->recovery, TCP_R_OPEN);
+	assert_int_equal(p.c->rexmt_for, TCP_FOR_PROBE); /* from before */
+	ack(&p, 0);
+	assert_int_equal(p.c->recovery, TCP_R_FAST); /* [RFC5681 3.2] */
+	peer_fini(&p);
 }
 
 /* ---- PRR ------------------------------------------------------------ */
@@ -768,6 +794,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(probe_prefers_new_data),
 	cmocka_unit_test(probe_mends_a_tail),
 	cmocka_unit_test(mended_loss_is_a_loss),
+	cmocka_unit_test(without_sack_there_is_no_probe),
 	cmocka_unit_test(sending_keeps_proportion),
 	cmocka_unit_test(timestamps_unmask_a_false_recovery),
 	cmocka_unit_test(dsacks_unmask_a_false_recovery),
