@@ -64,6 +64,7 @@ void tcp_rack_recovered(struct tcp_conn *c)
 		c->reo_mult = 0;
 }
 
+/* [RFC8985 5.2] [RFC8985 6.2 step 1] */
 void tcp_rack_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 		  mono_t now)
 {
@@ -92,11 +93,13 @@ static dur_t reo_wnd(const struct tcp_conn *c)
 	return dur_min(DUR_US(us), DUR_NS(c->rtt.srtt_ns));
 }
 
+/* [RFC8985 5.3] */
 static dur_t lost_after(const struct tcp_conn *c)
 {
 	return dur_add(DUR_US(c->rack.rtt_us), reo_wnd(c));
 }
 
+/* [RFC8985 6.2 step 5] */
 uint32_t tcp_rack_detect(struct tcp_conn *c, mono_t now, mono_t *ret_next)
 {
 	struct tcp_rtx_rack k = {.xmit_at = c->rack.xmit_at,

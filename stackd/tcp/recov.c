@@ -44,6 +44,7 @@ static void reduced(struct tcp_conn *c)
 	c->cwr_end = c->snd_nxt;
 }
 
+/* [RFC8985 9.3] the answer is the same, however the loss was found */
 static void enter(struct tcp_conn *c)
 {
 	tcp_undo_begin(c);
