@@ -5,7 +5,6 @@
  *   setup.c     deck -> adapters and engine
  *   operator.c  console commands (commands.c is their table)
  *   ping.c probe.c trace.c   the commands that take time
- *   metrics.c   the Prometheus socket
  *   display*.c  what QUERY shows
  */
 #ifndef COUPLET_STACKD_H
@@ -13,6 +12,8 @@
 
 #include "api/api.h"
 #include "base/list.h"
+#include "console/metrics.h"
+#include "console/operands.h"
 #include "console/server.h"
 #include "core/stack.h"
 #include "daemon/daemon.h"
@@ -20,8 +21,6 @@
 #include "display.h"
 #include "loop.h"
 #include "osa/osa.h"
-
-struct metrics;
 
 #define STACKD_TASKS_MAX 32 /* pings and probes at once */
 
@@ -113,51 +112,11 @@ void trace_status(struct stackd *sd, struct console_cmd *cmd);
 /* Ends it without a command, for the log. */
 void trace_end(struct stackd *sd, const char *why);
 
-/* ---- metrics.c
+/* ---- operator.c
  * ------------------------------------------------------------------ */
 
-/* Serves the Prometheus text at the AF_UNIX stream socket `path`. */
-int metrics_new(struct stackd *sd, const char *path,
-		struct metrics **ret) MUST_USE;
-void metrics_free(struct metrics *m);
-
-/* ---- operands.c
- * ------------------------------------------------------------------ */
-
-struct console_cmd;
-
-/* Reader of the words behind a command. The first mistake is told to the
- * client and ends the reading; check operands_ok() once. */
-struct operands {
-	struct console_cmd *cmd;
-	int next;
-	bool bad;
-};
-
-/* Begins at word `first`. */
-struct operands operands_of(struct console_cmd *cmd, int first);
-/* The next word, or NULL and a complaint that names `what`. */
-const char *operands_word(struct operands *o, const char *what);
-/* Takes the next word if it is `word`. */
-bool operands_is(struct operands *o, const char *word);
-/* Is a word left, and no mistake met? */
-bool operands_more(const struct operands *o);
-/* Decimal, lo..hi; `lo` on a mistake. */
-uint64_t operands_number(struct operands *o, const char *what, uint64_t lo,
-			 uint64_t hi);
-/* "64K", "10M", "1G" or plain bytes. */
-uint64_t operands_size(struct operands *o, const char *what, uint64_t hi);
-/* Either family; untouched on a mistake. */
-void operands_addr(struct operands *o, const char *what, struct ip_addr *ret);
-/* "addr/n", or an address alone: all its bits. */
-void operands_prefix(struct operands *o, const char *what,
-		     struct ip_prefix *ret);
 /* A literal address, or a name of the HOST table. */
 void operands_host(struct operands *o, const struct stackd_deck *deck,
 		   const char *what, struct ip_addr *ret);
-/* Complains about the next word: "X: expected ...". */
-void operands_expected(struct operands *o, const char *expected);
-/* No word may be left. True when everything was right. */
-bool operands_ok(struct operands *o, const char *expected);
 
 #endif

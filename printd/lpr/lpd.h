@@ -41,14 +41,17 @@ enum lpd_event_kind {
 	LPD_EV_FILE,     /* 03: data file `file` of `size`; lpd_answer() */
 	LPD_EV_DATA,     /* `data`, `len` of `file` */
 	LPD_EV_FILE_END, /* `file` is whole; lpd_answer() once it is safe */
-	LPD_EV_JOB,      /* control and data are there: `job`; lpd_answer() once
-			    it is on disk: that is the client's last ACK */
-	LPD_EV_ABORT,    /* drop what came of this job */
-	LPD_EV_PRINT,    /* 01: `queue` */
-	LPD_EV_STATUS,   /* 03, 04: `queue`, `list`, `long_form`; then
-			    lpd_close() after writing the text */
-	LPD_EV_REMOVE,   /* 05: `queue`, `agent`, `list`; lpd_answer() */
-	LPD_EV_CLOSE,    /* close: `error` says why */
+	/* Control and data are there: `job`. lpd_answer() once it is on disk:
+	 * that is the client's last ACK. The next job begins afresh. */
+	LPD_EV_JOB,
+	LPD_EV_ABORT,  /* drop what came of this job */
+	LPD_EV_PRINT,  /* 01: `queue` */
+	LPD_EV_STATUS, /* 03, 04: `queue`, `list`, `long_form`; then
+			  lpd_close() after writing the text */
+	LPD_EV_REMOVE, /* 05: `queue`, `agent`, `list`; lpd_answer() */
+	/* Send output, close: `error` says why. What came of a job that
+	 * LPD_EV_JOB did not tell of is to be dropped. */
+	LPD_EV_CLOSE,
 };
 
 enum lpd_error {

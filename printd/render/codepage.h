@@ -13,7 +13,7 @@
  * a single-byte table and one of 16-bit codes 4040..FEFE; SO and SI are the
  * data stream's.
  *
- * A codepage is immutable and shared; it holds 1.3 KB, or about 400 KB with
+ * A codepage is immutable and shared; it holds about 7 KB, or 250 KB with
  * double bytes. Only codepage_new() allocates.
  */
 #ifndef COUPLET_RENDER_CODEPAGE_H

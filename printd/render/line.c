@@ -67,6 +67,7 @@ void paper_put(struct paper *p, unsigned col, uint32_t ucs, uint8_t attr,
 		return;
 	}
 	p->dirty = true;
+	p->ink = p->ink || ucs != ' ';
 	if (ucs == ' ' && covered(&p->l, col))
 		return;
 	y = free_layer(&p->l, col, columns);
@@ -89,6 +90,21 @@ static void line_over(struct paper *p)
 	p->dirty = false;
 }
 
+void paper_head(struct paper *p, unsigned col)
+{
+	struct render_layer *y = &p->l.layer[0];
+
+	p->l.layers = MAX(p->l.layers, 1u);
+	y->used = (uint16_t)MAX(y->used, MIN(col, RENDER_COLUMNS_MAX));
+	p->dirty = true;
+}
+
+void paper_drop(struct paper *p)
+{
+	line_over(p);
+	p->ink = false;
+}
+
 void paper_down(struct paper *p)
 {
 	if (!p->err)
@@ -96,7 +112,7 @@ void paper_down(struct paper *p)
 	p->stats.lines++;
 	p->page_used = true;
 	p->line++;
-	line_over(p);
+	paper_drop(p);
 }
 
 void paper_flush(struct paper *p)
@@ -109,12 +125,21 @@ void paper_flush(struct paper *p)
 	line_over(p);
 }
 
+/* The text before it gets no line end: on the last line of a page that would
+ * be a page more. */
 void paper_feed(struct paper *p)
 {
-	if (p->dirty)
-		paper_down(p);
+	if (p->ink)
+		p->stats.lines++;
+	paper_flush(p);
+	p->ink = false;
 	if (!p->err)
 		keep(p, p->sink.feed(p->sink.sink, p->line - 1));
+	paper_top(p);
+}
+
+void paper_top(struct paper *p)
+{
 	p->stats.pages++;
 	p->page_used = false;
 	p->line = 1;
@@ -133,8 +158,9 @@ int paper_end(struct paper *p)
 {
 	int r;
 
-	if (p->dirty)
+	if (p->ink)
 		paper_down(p);
+	paper_drop(p);
 	if (p->page_used)
 		p->stats.pages++;
 	if (!p->err)

@@ -103,7 +103,7 @@ static bool full(const struct lu3_encoder *e, uint32_t ucs)
 /* One character. False: the line became whole before it; give it again. */
 static bool take(struct lu3_encoder *e, uint32_t ucs)
 {
-	if (e->cr && ucs != U_LF) {
+	if (e->cr && ucs != U_LF && ucs != U_NEL && ucs != U_FF) {
 		e->cr = false;
 		shift(e, false);
 		put(e, LU3_CR);

@@ -63,7 +63,7 @@ static uint32_t char_of(struct lu3_printer *p, const struct lu3_cell *c)
  */
 
 struct run {
-	unsigned col;
+	unsigned col, uncounted;
 	bool so, hide, half;
 	uint8_t first; /* of a double-byte code */
 };
@@ -74,9 +74,20 @@ static void put(struct lu3_printer *p, struct run *r, uint32_t ucs,
 	if (r->col + columns > p->width) {
 		paper_down(&p->paper);
 		r->col = 0;
+		/* pr3287 4.1 does not count the character that wrapped */
+		r->uncounted = pr3287(p) ? columns : 0;
+		if (r->uncounted) {
+			paper_put(&p->paper, 0, ucs, attr, columns);
+			return;
+		}
 	}
-	paper_put(&p->paper, r->col, ucs, attr, columns);
+	paper_put(&p->paper, r->col + r->uncounted, ucs, attr, columns);
 	r->col += columns;
+}
+
+static void line_start(struct run *r)
+{
+	r->col = r->uncounted = 0;
 }
 
 static void put_wide(struct lu3_printer *p, struct run *r,
@@ -122,20 +133,22 @@ static bool unformatted_cell(struct lu3_printer *p, struct run *r,
 	}
 	if (c->kind == CELL_CHAR) {
 		switch (c->code) {
-		case LU3_NUL:
+		case LU3_NUL: /* a blank for pr3287 4.1 */
+			if (p->conf.nul_blank || pr3287(p))
+				put(p, r, ' ', RENDER_NORMAL, 1);
 			return true;
 		case LU3_EM:
 			return false;
 		case LU3_NL:
 			paper_down(&p->paper);
-			r->col = 0;
+			line_start(r);
 			return true;
 		case LU3_CR:
-			r->col = 0;
+			line_start(r);
 			return true;
 		case LU3_FF:
 			paper_feed(&p->paper);
-			r->col = 0;
+			line_start(r);
 			return true;
 		default:
 			break;
@@ -159,6 +172,9 @@ static void print_unformatted(struct lu3_printer *p)
 	for (unsigned i = 0; i < p->top; i++)
 		if (!unformatted_cell(p, &r, &p->cell[i]))
 			break;
+	/* pr3287 4.1 loses a line that CR has left when EM comes */
+	if (pr3287(p) && r.col == 0)
+		paper_drop(&p->paper);
 	if (p->paper.dirty)
 		paper_down(&p->paper);
 }
@@ -174,19 +190,49 @@ static bool row_null(const struct lu3_cell *c, unsigned n)
 	return true;
 }
 
-static void formatted_cell(struct lu3_printer *p, const struct lu3_cell *c,
-			   unsigned col, bool hide)
+static uint32_t formatted_char(struct lu3_printer *p, const struct lu3_cell *c,
+			       bool hide)
 {
 	uint32_t u = ' ';
 
 	if (c->kind != CELL_FIELD && !hide)
 		u = char_of(p, c);
 	/* pr3287 4.1 loses what is not ASCII, in this mode alone */
-	if (pr3287(p) && u > 0x7e)
-		u = ' ';
-	if (c->kind == CELL_CHAR && c->code == LU3_FF)
-		paper_feed(&p->paper);
-	paper_put(&p->paper, col, u, c->attr, 1);
+	return pr3287(p) && u > 0x7e ? ' ' : u;
+}
+
+/* One row, without the blanks at its end. A form feed in it acts; what
+ * follows keeps its column, while pr3287 begins anew. */
+static void print_row(struct lu3_printer *p, const struct lu3_cell *row,
+		      unsigned width, bool *hide)
+{
+	unsigned base = 0, blanks = 0;
+
+	for (unsigned i = 0; i < width; i++) {
+		bool feed = row[i].kind == CELL_CHAR && row[i].code == LU3_FF;
+		uint32_t u;
+
+		if (row[i].kind == CELL_FIELD)
+			*hide = hidden(row[i].field);
+		u = formatted_char(p, &row[i], *hide);
+		if (feed) {
+			for (; pr3287(p) && blanks > 0; blanks--)
+				paper_put(&p->paper, i - base - blanks, ' ', 0,
+					  1);
+			paper_feed(&p->paper);
+			base = pr3287(p) ? i : 0;
+		}
+		if (u == ' ') {
+			blanks++;
+			continue;
+		}
+		for (; blanks > 0; blanks--)
+			if (i - blanks >= base)
+				paper_put(&p->paper, i - base - blanks, ' ', 0,
+					  1);
+		paper_put(&p->paper, i - base, u, row[i].attr, 1);
+	}
+	paper_down(&p->paper);
 }
 
 static void print_formatted(struct lu3_printer *p, unsigned width)
@@ -201,12 +247,7 @@ static void print_formatted(struct lu3_printer *p, unsigned width)
 				paper_down(&p->paper);
 			continue;
 		}
-		for (unsigned i = 0; i < width; i++) {
-			if (row[i].kind == CELL_FIELD)
-				hide = hidden(row[i].field);
-			formatted_cell(p, &row[i], i, hide);
-		}
-		paper_down(&p->paper);
+		print_row(p, row, width, &hide);
 	}
 }
 

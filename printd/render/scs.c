@@ -26,6 +26,7 @@ struct scs_printer {
 	struct paper paper;
 	unsigned col; /* 1..mpp + 1: beyond the line, not wrapped yet */
 	bool inhibited, so, apl;
+	bool fed; /* the page was ended by itself, nothing printed since */
 	uint8_t sa_dbcs; /* SA 43 F8 */
 	uint8_t attr;
 	uint8_t verdict;
@@ -74,6 +75,7 @@ void scs_printer_reset(struct scs_printer *p)
 	format_fill(p);
 	p->col = p->f.lm;
 	p->inhibited = p->so = p->apl = p->has_half = p->trn_count = false;
+	p->fed = false;
 	p->sa_dbcs = p->attr = 0;
 	p->trn = 0;
 	p->ctl_len = p->ctl_want = 0;
@@ -120,25 +122,53 @@ static void to_top(struct scs_printer *p)
 		paper_down(&p->paper);
 }
 
+/* pr3287 has no page depth by default, and then no form feed; with one, it
+ * makes it of empty lines. */
+static void pr3287_feed(struct scs_printer *p)
+{
+	if (p->f.mpl == MPL_NONE) {
+		if (p->paper.ink)
+			paper_down(&p->paper);
+		return;
+	}
+	while (p->paper.line <= p->f.mpl)
+		paper_down(&p->paper);
+	paper_top(&p->paper);
+}
+
+static void next_page(struct scs_printer *p)
+{
+	if (pr3287(p))
+		pr3287_feed(p);
+	else
+		paper_feed(&p->paper);
+	to_top(p);
+}
+
 static void form_feed(struct scs_printer *p)
 {
-	/* pr3287 has no page depth by default, and then no form feed */
-	if (pr3287(p) && p->f.mpl == MPL_NONE) {
-		if (p->paper.dirty)
-			paper_down(&p->paper);
-	} else {
-		paper_feed(&p->paper);
-		to_top(p);
-	}
+	if (!p->fed)
+		next_page(p);
+	p->fed = false;
 	p->col = p->f.lm;
 }
 
+/*
+ * The last line of a page ends with the form feed, not with a line feed and
+ * then one: printers whose page is as long would eject an empty page. For
+ * the same reason a form feed right behind an automatic one means nothing.
+ * pr3287 skips to the next page when text comes, not before.
+ */
 static void line_feed(struct scs_printer *p)
 {
-	paper_down(&p->paper);
-	if (p->f.mpl && p->paper.line > p->f.bm) {
-		paper_feed(&p->paper);
-		to_top(p);
+	if (!p->f.mpl || p->paper.line < (pr3287(p) ? p->f.mpl : p->f.bm)) {
+		paper_down(&p->paper);
+	} else if (pr3287(p)) {
+		paper_down(&p->paper);
+		paper_top(&p->paper);
+	} else {
+		next_page(p);
+		p->fed = true;
 	}
 }
 
@@ -152,8 +182,7 @@ static void new_line(struct scs_printer *p)
 static void to_line(struct scs_printer *p, unsigned line)
 {
 	if (line < p->paper.line || (p->f.mpl && line > p->f.mpl)) {
-		paper_feed(&p->paper);
-		to_top(p);
+		next_page(p);
 		if (p->f.mpl && line > p->f.mpl)
 			return;
 	}
@@ -165,6 +194,9 @@ static void put(struct scs_printer *p, uint32_t ucs, unsigned columns)
 {
 	if (p->col + columns - 1 > p->f.rm)
 		new_line(p);
+	if (pr3287(p) && p->f.mpl && p->paper.line > p->f.bm)
+		next_page(p);
+	p->fed = false;
 	if (p->inhibited && !pr3287(p)) {
 		ucs = ' ';
 		columns = 1;
@@ -275,7 +307,9 @@ static void graphic(struct scs_printer *p, uint8_t b)
 /* ---- controls with operands -----------------------------------------------
  */
 
-/* Operands o[0..n) of SHF: MPP LM RM tabs; those not there are defaults. */
+/* Operands o[0..n) of SHF: MPP LM RM tabs; those not there are defaults.
+ * Neither format moves the print position: the margins act from the next NL,
+ * CR or FF on. */
 static void set_horizontal(struct scs_printer *p, const uint8_t *o, unsigned n)
 {
 	struct scs_format *f = &p->f;
@@ -286,14 +320,13 @@ static void set_horizontal(struct scs_printer *p, const uint8_t *o, unsigned n)
 	f->htabs = (uint8_t)(n > 3 ? MIN(n - 3, ARRAY_SIZE(f->htab)) : 0);
 	memcpy(f->htab, o + 3, f->htabs);
 	format_fill(p);
-	if (p->col < f->lm)
-		p->col = f->lm;
 }
 
 /* SVF: MPL TM BM tabs. */
 static void set_vertical(struct scs_printer *p, const uint8_t *o, unsigned n)
 {
 	struct scs_format *f = &p->f;
+	bool counted = f->mpl != MPL_NONE;
 
 	f->mpl = n > 0 ? o[0] : 0;
 	f->tm = n > 1 ? o[1] : 0;
@@ -301,8 +334,8 @@ static void set_vertical(struct scs_printer *p, const uint8_t *o, unsigned n)
 	f->vtabs = (uint8_t)(n > 3 ? MIN(n - 3, ARRAY_SIZE(f->vtab)) : 0);
 	memcpy(f->vtab, o + 3, f->vtabs);
 	format_fill(p);
-	if (!p->paper.page_used && !p->paper.dirty)
-		to_top(p);
+	if (pr3287(p) && !counted) /* it counts lines only on a page */
+		p->paper.line = 1;
 }
 
 /* 2B type count operands; the count counts itself. */
@@ -587,6 +620,8 @@ static size_t transparent(struct scs_printer *p, const uint8_t *d, size_t len)
 {
 	size_t n = MIN(p->trn, len);
 
+	if (p->col > 1) /* the head is there, with or without ink */
+		paper_head(&p->paper, p->col - 1);
 	paper_raw(&p->paper, d, n);
 	p->trn = (uint16_t)(p->trn - n);
 	return n;
@@ -627,6 +662,7 @@ int scs_print_end(struct scs_printer *p)
 	p->ctl_want = p->trn = 0;
 	p->trn_count = p->has_half = p->so = p->inhibited = p->apl = false;
 	p->sa_dbcs = p->attr = 0;
+	p->fed = false;
 	p->col = p->f.lm;
 	return paper_end(&p->paper);
 }

@@ -67,7 +67,7 @@ struct scs_format {
 int scs_format_check(const struct scs_format *f,
 		     const char **ret_what) MUST_USE;
 
-#define SCS_FORMAT_MAX 128u /* bytes of SHF and SVF together */
+#define SCS_FORMAT_MAX 512u /* bytes of SHF, SVF and the way to the margins */
 #define SCS_CHAR_MAX \
 	8u               /* bytes that one input byte can become, tabs \
 			    aside */

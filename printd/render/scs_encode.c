@@ -89,10 +89,17 @@ size_t scs_encode_start(struct scs_encoder *e, uint8_t *out)
 {
 	const struct scs_format *f = &e->format;
 	uint8_t h[3] = {f->mpp, f->lm, f->rm};
-	uint8_t v[3] = {f->mpl, f->tm, f->bm};
+	/* pr3287 4.1 takes a top margin wrong that has no bottom margin */
+	uint8_t v[3] = {f->mpl, f->tm, f->bm || !f->tm ? f->bm : f->mpl};
 	size_t n = emit_format(out, 0xc1, h, f->htab, f->htabs);
 
-	return n + emit_format(out + n, 0xc2, v, f->vtab, f->vtabs);
+	n += emit_format(out + n, 0xc2, v, f->vtab, f->vtabs);
+	/* formats do not move the print position; margins hold from here on */
+	for (unsigned i = 1; i < f->tm; i++)
+		out[n++] = SCS_NL;
+	if (f->lm > 1 && f->tm < 2)
+		out[n++] = SCS_CR;
+	return n;
 }
 
 /* ---- text ---------------------------------------------------------------- */
@@ -156,7 +163,7 @@ static size_t put_char(struct scs_encoder *e, uint32_t ucs, uint8_t *out)
 {
 	size_t n = 0;
 
-	if (e->cr && ucs != U_LF) {
+	if (e->cr && ucs != U_LF && ucs != U_NEL && ucs != U_FF) {
 		n = put_code(e, SCS_CR, out);
 		e->column = 0;
 	}
@@ -232,15 +239,11 @@ size_t scs_encode_end(struct scs_encoder *e, uint8_t *out)
 
 	if (utf8_end(&e->utf8))
 		n = put_char(e, CODEPAGE_REPLACEMENT, out);
-	if (e->cr) {
-		n += put_code(e, SCS_CR, out + n);
-		e->cr = false;
-		e->column = 0;
-	}
 	n += put_shift(e, false, out + n);
-	if (e->column > 0)
+	if (e->column > 0) /* a CR at the end says no more than that */
 		out[n++] = SCS_NL;
 	e->column = 0;
+	e->cr = false;
 	return n;
 }
 

@@ -202,12 +202,20 @@ static void put_line(struct piece *p, const struct render_line *l)
 	}
 }
 
+/* Up to where the head is: blanks at the end of a line were left out, but
+ * transparent bytes follow them. */
+static void put_blanks(struct piece *p)
+{
+	for (; p->t->column < p->t->head; p->t->column++)
+		put_char(p, ' ');
+}
+
 static void put_newline(struct piece *p)
 {
 	if (p->t->conf->crlf)
 		piece_byte(p, '\r');
 	piece_byte(p, '\n');
-	p->t->column = 0;
+	p->t->column = p->t->head = 0;
 }
 
 static int text_line(void *sink, const struct render_line *l)
@@ -225,6 +233,8 @@ static int text_same(void *sink, const struct render_line *l)
 	struct piece p = {.t = sink, .err = begin(sink)};
 
 	put_line(&p, l);
+	for (unsigned k = 0; k < l->layers; k++)
+		p.t->head = MAX(p.t->head, l->layer[k].used);
 	piece_flush(&p);
 	return p.err;
 }
@@ -241,7 +251,7 @@ static int text_feed(void *sink, unsigned lines)
 	} else if (!c->no_feed) {
 		piece_byte(&p, '\f');
 	}
-	p.t->column = 0;
+	p.t->column = p.t->head = 0;
 	p.t->at_top = true;
 	piece_flush(&p);
 	return p.err;
@@ -249,14 +259,16 @@ static int text_feed(void *sink, unsigned lines)
 
 static int text_raw(void *sink, const uint8_t *data, size_t len)
 {
-	struct text_sink *t = sink;
-	int r = begin(t);
+	struct piece p = {.t = sink, .err = begin(sink)};
+	struct text_sink *t = p.t;
 
 	t->stats.transparent += len;
-	if (r || t->conf->reject_raw)
-		return r;
+	if (p.err || t->conf->reject_raw)
+		return p.err;
 	t->at_top = false;
-	return text_write(t, data, len);
+	put_blanks(&p);
+	piece_flush(&p);
+	return p.err ? p.err : text_write(t, data, len);
 }
 
 static int text_end(void *sink)
@@ -272,7 +284,7 @@ static int text_end(void *sink)
 		r = text_write(t, t->conf->teardown, t->conf->teardown_len);
 	t->begun = false;
 	t->at_top = true;
-	t->column = 0;
+	t->column = t->head = 0;
 	return r;
 }
 

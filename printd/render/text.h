@@ -42,6 +42,7 @@ struct text_sink {
 	struct render_stats stats; /* substituted is this sink's own */
 	bool begun, at_top;
 	uint16_t column; /* printed on this line, before transparent bytes */
+	uint16_t head;   /* where the print head is, blanks before it too */
 };
 
 /* conf and writer's argument must stay. */

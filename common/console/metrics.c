@@ -5,9 +5,10 @@
  * moment. Answers are made at once and written as the client reads; a client
  * has CLIENT_LIFE to take it.
  */
-#include "daemon/log.h"
+#include "console/metrics.h"
+
+#include "base/list.h"
 #include "ev/ev.h"
-#include "stackd.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +25,9 @@
 #define REQUEST_MAX 4096
 
 struct metrics {
-	struct stackd *sd;
+	struct ev_loop *loop;
+	metrics_fn *print;
+	void *arg;
 	int fd;
 	struct ev_io *io;
 	char path[108];
@@ -97,8 +100,6 @@ static void send_more(struct client *c)
 
 static void answer(struct client *c)
 {
-	struct display d = stackd_display(c->m->sd);
-
 	c->request[c->got] = '\0';
 	if (c->got) {
 		bool get = strncmp(c->request, "GET ", 4) == 0;
@@ -112,9 +113,7 @@ static void answer(struct client *c)
 			return;
 		}
 	}
-	d.write = append;
-	d.arg = c;
-	(void)!display_metrics(&d);
+	c->m->print(c->m->arg, append, c);
 	ev_timer_set(c->timer, CLIENT_LIFE);
 	send_more(c);
 }
@@ -175,10 +174,9 @@ static void on_connect(void *arg, int fd, unsigned events)
 	c->fd = conn;
 	list_push_tail(&m->clients, &c->node);
 	m->n_clients++;
-	r = ev_timer_new(daemon_loop(m->sd->daemon), on_timer, c, &c->timer);
+	r = ev_timer_new(m->loop, on_timer, c, &c->timer);
 	if (r == 0)
-		r = ev_io_new(daemon_loop(m->sd->daemon), conn, EV_IO_IN,
-			      on_client, c, &c->io);
+		r = ev_io_new(m->loop, conn, EV_IO_IN, on_client, c, &c->io);
 	if (r < 0) {
 		client_free(c);
 		return;
@@ -214,14 +212,17 @@ static int listen_at(const char *path)
 	return fd;
 }
 
-int metrics_new(struct stackd *sd, const char *path, struct metrics **ret)
+int metrics_new(struct ev_loop *l, const char *path, metrics_fn *print,
+		void *arg, struct metrics **ret)
 {
 	struct metrics *m = calloc(1, sizeof *m);
 	int r;
 
 	if (!m)
 		return -ENOMEM;
-	m->sd = sd;
+	m->loop = l;
+	m->print = print;
+	m->arg = arg;
 	list_init(&m->clients);
 	snprintf(m->path, sizeof m->path, "%s", path);
 	m->fd = r = listen_at(path);
@@ -229,8 +230,7 @@ int metrics_new(struct stackd *sd, const char *path, struct metrics **ret)
 		free(m);
 		return r;
 	}
-	r = ev_io_new(daemon_loop(sd->daemon), m->fd, EV_IO_IN, on_connect, m,
-		      &m->io);
+	r = ev_io_new(l, m->fd, EV_IO_IN, on_connect, m, &m->io);
 	if (r < 0) {
 		metrics_free(m);
 		return r;
