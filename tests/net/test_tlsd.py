@@ -166,7 +166,7 @@ def test_client_certificates(net):
     make_cert("root", "REVOKED", "email:gone@server.test", server=False)
     crl = revoke("root", "REVOKED")
     tlsd = Tlsd(net, SERVER_RULE + ["HANDSHAKE_SERVER 2", "CA_AUTH YES",
-                                    f"CRLFILE {crl}",
+                                    f"CRLFILE {crl}", "MAPUSER EMAILUSER",
                                     "ATTLS 7000 AS 7443 SSL"])
     p = echo_server(net, "echo")
     p2 = net.host([PYTHON, PROGS + "/tlsend.py", "call", net.address("p", 4),
@@ -175,6 +175,7 @@ def test_client_certificates(net):
     check("ok" in p2.ok(), p2.text())
     h = tlsd.last()
     check_equal(h["certificate"], "CN=CLIENT", "certificate of the client")
+    check_equal(h["user"], "client", "user that it is mapped to")
     for version in ("-tls1_2", "-tls1_3"):
         for name, reason in ((None, "certificate"), ("STRANGER", ""),
                              ("OLD", "expired"), ("EARLY", "not valid yet"),
@@ -663,7 +664,7 @@ def test_renegotiation_is_refused(net):
     needs("openssl")
     standard_certs()
     tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"])
-    echo_server(net, "echo")
+    server = echo_server(net, "echo")
     text = WORK + "/r.in"
     with open(text, "w", encoding="ascii") as f:
         f.write("R\n")
@@ -673,8 +674,10 @@ def test_renegotiation_is_refused(net):
                       "-no_ign_eof"], name="s_client", stdin=f)
     p.wait(60)
     check("RENEGOTIATING" in p.text(), p.text())
-    check("no renegotiation" in p.text() or "error" in p.text() or
+    check("no renegotiation" in p.text() or "errno" in p.text() or
           "alert" in p.text(), p.text())
+    wait_for(lambda: "reset" in server.text() or
+             "no renegotiation" in p.text(), "the program's reset", 30)
     tlsd.idle()
     tlsd.stop()
 
