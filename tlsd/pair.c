@@ -235,8 +235,8 @@ static void open_relay(struct pair *p)
 	struct relay_end *program = &p->relay.end[PROGRAM];
 	int r = p->ready ? 0 : relay_program_open(program);
 
-	if (p->state != HANDSHAKE)
-		p->state = PLANT;
+	if (!eager(p) || p->tls)
+		p->state = PLANT; /* the session is nobody's but ours */
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
@@ -351,6 +351,7 @@ static void handshake_step(struct pool_job *j)
 
 static void submit(struct pair *p)
 {
+	INVARIANT(!p->tls && p->session);
 	if (p->busy) {
 		p->again = true;
 		return;
