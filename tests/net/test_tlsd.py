@@ -699,6 +699,35 @@ def test_large_transfer(net):
     tlsd.stop()
 
 
+@options(seconds=300)
+def test_storm(net):
+    """Many connections both ways at once that end in every way: tlsd serves
+    all, nothing is left, and who connects in order is served in order."""
+    standard_certs()
+    tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"] + OUT_DECK)
+    p = echo_server(net)
+    tlsend(net, "serve", "notify", "bytes=2000", port="7444").says("ready")
+    n = 30
+    ends = [tlsend(net, "call", how, "bytes=20000", f"count={n}",
+                   f"version={version}")
+            for how in ("notify", "cut", "reset") for version in ("1.2", "1.3")]
+    out = [net.prog([PYTHON, PROGS + "/clearend.py", "call",
+                     net.address("h", 4), "7001", "hello"], name="call")
+           for _ in range(12)]
+    for e in ends:
+        e.ok(200)
+    for o in out:
+        check("end 2000 " in o.ok(200), o.text())
+    wait_for(lambda: p.text().count("end 20000 ") == 2 * n,
+             "those that end in order", 100)
+    tlsd.idle(100)
+    check(p.text().count(" end ") == 2 * n,
+          "some other one looked like an end of file")
+    c = tlsd.query("COUNTERS")
+    check(c["opened"] >= 2 * 2 * n + 12, f"counters: {c}")
+    tlsd.stop()
+
+
 def fetched(net, status=0):
     """curl on the stack gets something by http:// from port 80 of the host."""
     p = net.prog(["curl", "-sS", "-f", "--max-time", "60", "-o", "/dev/null",
