@@ -97,8 +97,10 @@ static const struct command {
 	{"PORTS", stackd_deck_cmd_ports, ONCE},
 	{"LIMIT", stackd_deck_cmd_limit, 0},
 	{"ALLOW", stackd_deck_cmd_allow, 0},
+	{"POLICY", stackd_deck_cmd_policy, 0},
 	{"RESERVE", stackd_deck_cmd_reserve, ONCE},
 	{"METRICS", stackd_deck_cmd_metrics, ONCE},
+	{"TLS", stackd_deck_cmd_tls, 0},
 	{"COMPANY", cmd_licence, LICENCE},
 	{"CPUID", cmd_licence, LICENCE},
 	{"LICENSE", cmd_licence, LICENCE},
@@ -190,6 +192,7 @@ static void init(struct stackd_deck *d)
 		.port_lo = cfg.port_lo,
 		.port_hi = cfg.port_hi,
 		.priv_port_max = STACKD_DECK_RESERVE,
+		.divert_wait_s = STACKD_DECK_TLS_WAIT,
 	};
 }
 

@@ -21,6 +21,8 @@ struct deck_report; /* deck/deck.h */
 #define DECK_RULES_MAX 1024
 #define DECK_HOSTS_MAX 4096
 #define DECK_DNS_MAX 8
+#define DECK_POLICIES_MAX 64
+#define DECK_HOLDS_MAX 64
 
 enum deck_medium {
 	MEDIUM_TUN,       /* default without LAYER2 */
@@ -79,6 +81,25 @@ struct deck_dns {
 	bool primary;
 };
 
+/* POLICY: the first that fits decides; without one, ALLOW and RESERVE do. */
+enum deck_policy_act { DECK_POLICY_USE, DECK_POLICY_BIND, DECK_POLICY_ALL };
+
+struct deck_policy {
+	char name[DECK_NAME_MAX];
+	enum deck_policy_act what;
+	bool deny, has_uid, has_gid;
+	uid_t uid;
+	gid_t gid;
+	uint16_t port_lo, port_hi; /* BIND; 0 = not given */
+	char program[256];         /* absolute path, empty = any */
+};
+
+struct deck_hold { /* TLS HOLD OUT|IN port[-port] [address[/n]] */
+	bool inbound;
+	uint16_t port_lo, port_hi;
+	struct ip_prefix remote; /* family IP_NONE = any; outbound only */
+};
+
 struct stackd_deck {
 	char id[3];          /* two digits */
 	char couple[3];      /* empty = none */
@@ -110,8 +131,15 @@ struct stackd_deck {
 	uint32_t n_allow_uid;
 	gid_t allow_gid[64];
 	uint32_t n_allow_gid;
+	struct deck_policy policies[DECK_POLICIES_MAX];
+	uint32_t n_policies;
 	uint16_t priv_port_max; /* ports below need uid 0 or CAP; default 1024;
 				 * RESERVE n */
+	/* what is held, and what is closed to the world, until tlsd has said
+	 * what it covers */
+	struct deck_hold holds[DECK_HOLDS_MAX];
+	uint32_t n_holds;
+	uint32_t divert_wait_s; /* how long it is held; TLS WAIT */
 	char metrics[108];      /* METRICS path: Prometheus text socket, empty =
 				 * none */
 };

@@ -7,6 +7,8 @@
  *   deck_rule.c    IN OUT
  *   deck_tune.c    TCP IP PORTS LIMIT
  *   deck_allow.c   ALLOW RESERVE METRICS
+ *   deck_policy.c  POLICY
+ *   deck_tls.c     TLS
  *   deck_check.c   what only the whole deck can show
  *   deck_print.c   the canonical deck
  *   deck_change.c  one command while the stack runs
@@ -21,6 +23,7 @@
 #define STACKD_DECK_COMMANDS 32     /* at least the size of the command table */
 #define STACKD_DECK_TXQUEUELEN 4000 /* packets, when the deck names none */
 #define STACKD_DECK_RESERVE 1024
+#define STACKD_DECK_TLS_WAIT 10 /* seconds */
 
 /* A deck while it is read. */
 struct stackd_deck_builder {
@@ -59,10 +62,13 @@ void stackd_deck_cmd_ip(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_ports(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_limit(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_allow(struct stackd_deck_builder *b, struct deck_args *a);
+void stackd_deck_cmd_policy(struct stackd_deck_builder *b, struct deck_args *a);
 void stackd_deck_cmd_reserve(struct stackd_deck_builder *b,
 			     struct deck_args *a);
 void stackd_deck_cmd_metrics(struct stackd_deck_builder *b,
 			     struct deck_args *a);
+
+void stackd_deck_cmd_tls(struct stackd_deck_builder *b, struct deck_args *a);
 
 /* Operands into values, for decks and for the console; true = correct. */
 bool stackd_deck_parse_route(const struct stackd_deck *d, struct deck_args *a,
@@ -99,7 +105,9 @@ void stackd_deck_check_tcp(struct deck_args *a, const struct tcp_tune *t);
 void stackd_deck_print_adapter(const struct deck_device *v, FILE *out);
 void stackd_deck_print_rule(const struct ip_rule *r, FILE *out);
 void stackd_deck_print_tune(const struct stackd_deck *d, FILE *out);
+void stackd_deck_print_policy(const struct stackd_deck *d, FILE *out);
 void stackd_deck_print_allow(const struct stackd_deck *d, FILE *out);
+void stackd_deck_print_tls(const struct stackd_deck *d, FILE *out);
 /* As the deck writes it. */
 const char *stackd_deck_medium_name(enum deck_medium m);
 /* The medium that a device has when the deck names none. */

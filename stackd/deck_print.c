@@ -79,8 +79,10 @@ void stackd_deck_print(const struct stackd_deck *d, FILE *out)
 		stackd_deck_print_rule(&d->rules[i], out);
 	stackd_deck_print_tune(d, out);
 	stackd_deck_print_allow(d, out);
+	stackd_deck_print_policy(d, out);
 	if (d->priv_port_max != STACKD_DECK_RESERVE)
 		fprintf(out, "RESERVE %u\n", d->priv_port_max);
+	stackd_deck_print_tls(d, out);
 	if (d->metrics[0])
 		fprintf(out, "METRICS %s\n", d->metrics);
 	if (d->attached)

@@ -95,4 +95,10 @@ typedef void counter_fn(void *arg, const struct counter_sample *s);
 /* Every counter of the stack, in a fixed order, grouped. */
 void counters_each(const struct display *d, counter_fn *fn, void *arg);
 
+/* ---- display_tls.c */
+
+/* tlsd, as far as this stack knows it; and its rules. 0 or -ENOMEM. */
+int display_tls(const struct display *d);
+int display_tls_rules(const struct display *d);
+
 #endif

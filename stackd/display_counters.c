@@ -62,6 +62,9 @@ static const struct field tcp_fields[] = {
 	TOTAL(tcp_stats, timewait_made),
 	TOTAL(tcp_stats, timewait_reused),
 	TOTAL(tcp_stats, spurious_rto),
+	TOTAL(tcp_stats, spurious_recoveries),
+	TOTAL(tcp_stats, loss_probes),
+	TOTAL(tcp_stats, mtu_black_holes),
 	TOTAL(tcp_stats, ecn_ce_in),
 };
 
@@ -81,7 +84,9 @@ static const struct field stack_fields[] = {
 static const struct field api_fields[] = {
 	TOTAL(api_counters, accepted),      TOTAL(api_counters, refused),
 	TOTAL(api_counters, bad_records),   TOTAL(api_counters, control_calls),
-	TOTAL(api_counters, dgram_dropped), GAUGE32(api_counters, open),
+	TOTAL(api_counters, dgram_dropped), TOTAL(api_counters, diverted),
+	TOTAL(api_counters, divert_held),   TOTAL(api_counters, divert_refused),
+	GAUGE32(api_counters, open),
 };
 
 static const struct field loop_fields[] = {

@@ -130,6 +130,13 @@ static int api_watch_out(void *arg, int fd, void *ref)
 	return epoll_ctl(l->epfd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
+static void api_unwatch(void *arg, int fd)
+{
+	struct loop *l = arg;
+
+	epoll_ctl(l->epfd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 static void api_timer(void *arg, mono_t at)
 {
 	struct loop *l = arg;
@@ -141,6 +148,7 @@ struct api_ops loop_api_ops(struct loop *l)
 {
 	return (struct api_ops){.watch = api_watch,
 				.watch_out = api_watch_out,
+				.unwatch = api_unwatch,
 				.timer = api_timer,
 				.arg = l};
 }

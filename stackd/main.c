@@ -92,10 +92,28 @@ static int make_run_dirs(const struct stackd *sd)
 	return r;
 }
 
-static void tell_couple(const struct stackd_deck *deck)
+static void tell_couple(void *arg, bool up)
 {
-	if (deck->couple[0])
-		log_msg(MSG_CPLT016W, deck->couple, deck->id, deck->couple);
+	const struct stackd *sd = arg;
+	const char *id = sd->deck.id, *other = sd->deck.couple;
+
+	if (up)
+		log_msg(MSG_CPLT016I, other, id, other);
+	else
+		log_msg(MSG_CPLT060W, other, other, id);
+}
+
+static void tell_refused(void *arg, const struct api_refusal *r)
+{
+	const char *program = r->program[0] ? r->program : "unknown";
+
+	(void)arg;
+	if (r->port)
+		log_msg(MSG_CPLT341W, (unsigned)r->uid, (unsigned)r->pid,
+			program, r->port, r->rule);
+	else
+		log_msg(MSG_CPLT340W, (unsigned)r->uid, (unsigned)r->pid,
+			program, r->rule);
 }
 
 static int stackd_open(void *arg, struct daemon *d)
@@ -105,7 +123,6 @@ static int stackd_open(void *arg, struct daemon *d)
 
 	sd->daemon = d;
 	log_msg(MSG_BSTT003I, "2026 the Couplet authors, BSD-2-Clause");
-	tell_couple(&sd->deck);
 	r = refuse_duplicate(sd);
 	if (r == 0)
 		r = make_run_dirs(sd);
@@ -284,10 +301,13 @@ static int start_api(struct stackd *sd)
 {
 	struct api_ops ops = loop_api_ops(sd->loop);
 	char err[256] = "";
-	int r = api_new(sd->stack, &sd->deck,
-			daemon_options(sd->daemon)->run_dir, &ops, &sd->api,
-			err, sizeof err);
+	int r;
 
+	ops.couple = tell_couple;
+	ops.refused = tell_refused;
+	ops.news_arg = sd;
+	r = api_new(sd->stack, &sd->deck, daemon_options(sd->daemon)->run_dir,
+		    &ops, &sd->api, err, sizeof err);
 	if (r < 0) {
 		log_msg(MSG_CPLT001E, "sockets of programs",
 			err[0] ? err : strerror(-r));

@@ -228,6 +228,25 @@ static void port_command(struct stackd *sd, struct console_cmd *cmd, int n)
 	console_done(cmd, CONSOLE_OK);
 }
 
+static void tls_release(struct stackd *sd, struct console_cmd *cmd, int n)
+{
+	struct operands o = operands_of(cmd, n);
+	int r;
+
+	if (!operands_ok(&o, "no more words")) {
+		console_done(cmd, CONSOLE_USAGE);
+		return;
+	}
+	r = api_divert_release(sd->api, mono_now());
+	stackd_kick(sd);
+	if (r == -EBUSY)
+		console_error(cmd, "tlsd is there: end it first, or change its "
+				   "deck");
+	else
+		console_printf(cmd, "nothing is taken over\n");
+	console_done(cmd, r < 0 ? CONSOLE_FAILED : CONSOLE_OK);
+}
+
 static struct sock *find_socket(struct stackd *sd, uint64_t id)
 {
 	struct sock_info s;
@@ -391,6 +410,8 @@ static display_fn *const displays[CMD__COUNT] = {
 	[CMD_QUERY_DNS] = display_dns,
 	[CMD_QUERY_RULES] = display_rules,
 	[CMD_QUERY_ID] = display_id,
+	[CMD_QUERY_TLS] = display_tls,
+	[CMD_QUERY_TLSRULES] = display_tls_rules,
 	[CMD_METRICS] = display_metrics,
 };
 
@@ -424,6 +445,9 @@ static void on_command(void *arg, struct console_cmd *cmd,
 		break;
 	case CMD_RESET:
 		reset_command(sd, cmd, n);
+		break;
+	case CMD_TLS_RELEASE:
+		tls_release(sd, cmd, n);
 		break;
 	case CMD_TRACE_START:
 		trace_start(sd, cmd, n);

@@ -55,6 +55,20 @@ int ctl_door(unsigned id, const char *door, struct sockaddr_un *ret)
 	return n < 0 || (size_t)n >= sizeof(ret->sun_path) ? -ENAMETOOLONG : 0;
 }
 
+unsigned ctl_couple(unsigned id)
+{
+	struct sockaddr_un u;
+	char to[8];
+	ssize_t n;
+
+	if (ctl_door(id, "couple", &u) < 0)
+		return id;
+	n = readlink(u.sun_path, to, sizeof(to));
+	if (n != 2 || to[0] < '0' || to[0] > '9' || to[1] < '0' || to[1] > '9')
+		return id;
+	return (unsigned)(to[0] - '0') * 10 + (unsigned)(to[1] - '0');
+}
+
 static uint64_t cookie_bits(int fd)
 {
 	uint64_t c = 0;
@@ -152,6 +166,17 @@ static void give_back(unsigned id, int fd)
 		close(fd);
 }
 
+void ctl_forget(void)
+{
+	for (size_t i = 0; i < SLOTS; i++) {
+		uint64_t v = atomic_exchange(&slots[i], 0);
+		int fd = (int)(v >> (PID_BITS + COOKIE_BITS)) - 1;
+
+		if (v && slot_value(fd) == v)
+			close(fd);
+	}
+}
+
 ssize_t ctl_send_fd(int to, const struct iovec *iov, int n, int fd, int flags)
 {
 	union {
@@ -199,8 +224,13 @@ static int talk(int ctl, int fd, struct proto_req *rq, struct proto_rep *rep,
 	do
 		n = ctl_send_fd(ctl, &io, 1, fd, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EBADF)
+		return -EBADF;
+	/* a stack that refuses says why before it closes */
 	if (n < 0)
-		return errno == EBADF ? -EBADF : -ENETDOWN;
+		return receive(ctl, rep, data, cap) == 0 && rep->error
+			       ? -EACCES
+			       : -ENETDOWN;
 	if (rq->flags & PROTO_F_ONEWAY)
 		return 0;
 	return receive(ctl, rep, data, cap);
@@ -222,7 +252,7 @@ int ctl_call(unsigned id, int fd, struct proto_req *rq, struct proto_rep *rep,
 			break;
 		}
 		r = talk(ctl, fd, rq, rep, data, cap);
-		if (r == -ENETDOWN)
+		if (r == -ENETDOWN || r == -EACCES)
 			close(ctl);
 		else
 			give_back(id, ctl);

@@ -22,6 +22,23 @@
 #define OP_SNDBUF_CONNECTING (212992 / 2)
 #define OP_BUF_MAX (64 << 20)
 
+/*
+ * Whose socket it is. Operations work on a descriptor of this process and on
+ * memory of this process; that is all there is to it for a library inside the
+ * program. The supervisor of stackrun (trap.h) borrows the program's
+ * descriptor and copies its arguments, and says here what is left: it must
+ * not wait, and a descriptor that is replaced is the program's too.
+ */
+struct op_other {
+	pid_t pid; /* the program's thread, told to stackd */
+	/* `fd` of this process is a fresh object now: put it in the program
+	 * too, where its registrations with epoll are. 0, negative errno. */
+	int (*replaced)(void *arg, int fd, bool cloexec);
+	void *arg;
+};
+/* NULL: this process itself. Set around calls, by the supervisor only. */
+extern const struct op_other *op_other;
+
 /* op_socket.c */
 int op_socket(unsigned id, int domain, int type, int protocol);
 int op_bind(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len);
@@ -41,10 +58,15 @@ int op_error(int fd, uint64_t t);
 /* Puts a fresh socket object under the same number. */
 int op_replace(int fd, uint64_t *t);
 
-/* op_epoll.c: the epoll registrations of `fd` in this process, kept over
+/* op_epoll.c: the epoll registrations of `fd` in process `pid`, kept over
  * op_replace(). NULL: none. */
-struct op_epoll *op_epoll_save(int fd);
-/* Makes them again for what is `fd` now, and frees `e`. */
+struct epoll_event;
+struct op_epoll *op_epoll_save(pid_t pid, int fd);
+/* The i-th of them, false: there are not so many. *ret_set is a number of
+ * that process. */
+bool op_epoll_get(const struct op_epoll *e, size_t i, int *ret_set,
+		  struct epoll_event *ret);
+/* Makes them again for what is `fd` now in this process, and frees `e`. */
 void op_epoll_restore(struct op_epoll *e, int fd);
 
 /* op_opt*.c */
@@ -87,5 +109,7 @@ void op_put_addr(const struct ip_port *p, bool v6, struct sockaddr *sa,
 int op_dest(uint64_t t, const struct sockaddr *sa, socklen_t len,
 	    struct ip_port *ret);
 bool op_nonblocking(int fd);
+/* Chooses the stack of a couple for a socket that no stack knows yet. */
+void op_route(int fd, uint64_t *t, const struct ip_port *to);
 
 #endif

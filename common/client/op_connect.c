@@ -134,9 +134,11 @@ int op_replace(int fd, uint64_t *t)
 	*t = tag_with(*t, TAG_FRESH) & ~(TAG_KNOWN | TAG_RAISE | TAG_SNDBUF);
 	tag_put(fresh, *t);
 	(void)!fcntl(fresh, F_SETFL, fl & O_NONBLOCK);
-	ep = op_epoll_save(fd);
+	ep = op_other ? NULL : op_epoll_save(getpid(), fd);
 	if (dup3(fresh, fd, fdfl & FD_CLOEXEC ? O_CLOEXEC : 0) < 0)
 		r = -errno;
+	else if (op_other)
+		r = op_other->replaced(op_other->arg, fd, fdfl & FD_CLOEXEC);
 	else
 		op_epoll_restore(ep, fd);
 	close(fresh);
@@ -171,8 +173,11 @@ static int reach(int fd, uint64_t t)
 static void make_hello(int fd, uint64_t t, const struct ip_port *to,
 		       uint32_t total, struct proto_hello *h)
 {
-	*h = (struct proto_hello){
-		.magic = PROTO_MAGIC, .v6 = t & TAG_V6 ? 1 : 0, .total = total};
+	*h = (struct proto_hello){.magic = PROTO_MAGIC,
+				  .v6 = t & TAG_V6 ? 1 : 0,
+				  .total = total,
+				  .for_pid = op_other ? (uint32_t)op_other->pid
+						      : 0};
 	op_collect(fd, t, &h->opts);
 	proto_addr_put(to, &h->to);
 }
@@ -266,7 +271,7 @@ static int connect_nonblocking(int fd, uint64_t t, const struct ip_port *to)
 /* connect() on a socket whose connect() has been called before. */
 static int connect_again(int fd, uint64_t t)
 {
-	bool nonblocking = op_nonblocking(fd);
+	bool nonblocking = op_nonblocking(fd) || op_other;
 	short ev = poll_now(fd, 0);
 
 	if (!ev && nonblocking)
@@ -327,8 +332,8 @@ static int connect_tcp(int fd, uint64_t t, const struct ip_port *to)
 	r = reach(fd, t);
 	if (r < 0)
 		return r;
-	return op_nonblocking(fd) ? connect_nonblocking(fd, t, to)
-				  : connect_blocking(fd, t, to);
+	return op_nonblocking(fd) || op_other ? connect_nonblocking(fd, t, to)
+					      : connect_blocking(fd, t, to);
 }
 
 int op_connect(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len)
@@ -349,6 +354,9 @@ int op_connect(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len)
 	r = op_dest(t, sa, len, &to);
 	if (r < 0)
 		return r;
+	if (tag_state(t) == TAG_BOUND && !(t & TAG_DGRAM))
+		t &= ~TAG_KNOWN; /* by the stack that it goes to now */
+	op_route(fd, &t, &to);
 	return t & TAG_DGRAM ? dgram_do_connect(fd, t, &to)
 			     : connect_tcp(fd, t, &to);
 }

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,7 @@ int dgram_attach(int fd, uint64_t *t)
 	if (r < 0)
 		return errno == EACCES || errno == EAGAIN ? -errno : -ENETDOWN;
 	h.v6 = *t & TAG_V6 ? 1 : 0;
+	h.for_pid = op_other ? (uint32_t)op_other->pid : 0;
 	op_collect(fd, *t, &h.opts);
 	if (ctl_send_fd(fd, &io, 1, fd, MSG_NOSIGNAL) < 0)
 		return -ENETDOWN;
@@ -257,6 +259,10 @@ static int one_cmsg(uint64_t t, const struct cmsghdr *c, struct proto_dgram *h)
 		return one_int(c, 1, &h->ttl);
 	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
 		return tos4(c, &h->tos);
+	} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_SEGMENT) {
+		if (c->cmsg_len != CMSG_LEN(sizeof(h->gso_size)))
+			return -EINVAL;
+		memcpy(&h->gso_size, CMSG_DATA(c), sizeof(h->gso_size));
 	} else if (c->cmsg_level != IPPROTO_IPV6 || !(t & TAG_V6)) {
 		return c->cmsg_level == SOL_SOCKET ? 0 : -EINVAL;
 	} else if (c->cmsg_type == IPV6_PKTINFO) {
@@ -516,8 +522,8 @@ static ssize_t recv_headed(int fd, uint64_t t, struct msghdr *m, int flags)
 	vec_free(&x);
 	if (n < 0)
 		return -errno;
-	if (n < (ssize_t)sizeof(h))
-		return 0; /* shut down, or the stack has gone */
+	if (n < (ssize_t)sizeof(h)) /* shut down, or the stack has gone */
+		return tag_get(fd, &t) && t & TAG_SHUT ? 0 : -ENETDOWN;
 	r = proto_addr_get(&h.remote, &from);
 	if (r == 0)
 		name_out(t, &from, m);

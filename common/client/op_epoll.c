@@ -25,25 +25,25 @@ struct op_epoll {
 	} reg[SETS_MAX];
 };
 
-static bool is_epoll(int fd)
+static bool is_epoll(pid_t pid, int fd)
 {
-	char path[40], what[40];
+	char path[48], what[40];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
 	n = readlink(path, what, sizeof(what) - 1);
 	what[n > 0 ? n : 0] = '\0';
 	return strcmp(what, "anon_inode:[eventpoll]") == 0;
 }
 
 /* "tfd:        5 events:       1d data:        5  pos:0 ino:..." */
-static bool find_in(int set, int fd, struct epoll_event *ret)
+static bool find_in(pid_t pid, int set, int fd, struct epoll_event *ret)
 {
-	char path[48], line[256];
+	char path[64], line[256];
 	bool found = false;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", set);
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", (int)pid, set);
 	f = fopen(path, "re");
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		unsigned events;
@@ -63,18 +63,21 @@ static bool find_in(int set, int fd, struct epoll_event *ret)
 	return found;
 }
 
-struct op_epoll *op_epoll_save(int fd)
+struct op_epoll *op_epoll_save(pid_t pid, int fd)
 {
 	struct op_epoll *e = NULL;
-	DIR *d = opendir("/proc/self/fd");
 	struct dirent *de;
+	char path[32];
+	DIR *d;
 
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	d = opendir(path);
 	while (d && (de = readdir(d))) {
 		struct epoll_event ev = {0};
 		int set = (int)strtol(de->d_name, NULL, 10);
 
-		if (de->d_name[0] == '.' || !is_epoll(set) ||
-		    !find_in(set, fd, &ev))
+		if (de->d_name[0] == '.' || !is_epoll(pid, set) ||
+		    !find_in(pid, set, fd, &ev))
 			continue;
 		if (!e)
 			e = calloc(1, sizeof(*e));
@@ -86,6 +89,16 @@ struct op_epoll *op_epoll_save(int fd)
 	if (d)
 		closedir(d);
 	return e;
+}
+
+bool op_epoll_get(const struct op_epoll *e, size_t i, int *ret_set,
+		  struct epoll_event *ret)
+{
+	if (!e || i >= e->n)
+		return false;
+	*ret_set = e->reg[i].set;
+	*ret = e->reg[i].ev;
+	return true;
 }
 
 void op_epoll_restore(struct op_epoll *e, int fd)

@@ -121,7 +121,8 @@ int if_ioctl(unsigned id, unsigned long rq, void *arg)
 		return -ENOTTY;
 	if (!arg)
 		return -EFAULT;
-	e = load(id, ifs, &n);
+	/* these calls know IPv4 only */
+	e = load(ctl_couple(id), ifs, &n);
 	if (e < 0)
 		return e;
 	if (rq == SIOCGIFCONF)

@@ -13,6 +13,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+const struct op_other *op_other;
+
 /* ---- addresses
  * --------------------------------------------------------------- */
 
@@ -72,6 +74,22 @@ int op_dest(uint64_t t, const struct sockaddr *sa, socklen_t len,
 	return ip_port_from_sockaddr((struct sockaddr *)&a6, sizeof(a6), ret);
 }
 
+/* In a couple, what an IPv6 socket says to an IPv4 address is the other
+ * stack's affair from its first word on. */
+void op_route(int fd, uint64_t *t, const struct ip_port *to)
+{
+	unsigned id;
+
+	if (!(*t & TAG_V6) || *t & TAG_V6ONLY || *t & TAG_KNOWN ||
+	    !ip_is_v4_mapped(&to->addr))
+		return;
+	id = ctl_couple(tag_id(*t));
+	if (id == tag_id(*t))
+		return;
+	*t = tag_with_id(*t, id);
+	tag_put(fd, *t);
+}
+
 bool op_nonblocking(int fd)
 {
 	return fcntl(fd, F_GETFL) & O_NONBLOCK;
@@ -102,6 +120,8 @@ int op_socket(unsigned id, int domain, int type, int protocol)
 			0);
 	if (fd < 0)
 		return -errno;
+	if (domain == AF_INET)
+		id = ctl_couple(id);
 	tag_put(fd, tag_make(id, domain == AF_INET6, dgram));
 	if (dgram)
 		atomic_store(&dgram_seen, true);
@@ -145,6 +165,7 @@ int op_bind(int fd, uint64_t t, const struct sockaddr *sa, socklen_t len)
 		return r;
 	if (tag_state(t) != TAG_FRESH)
 		return -EINVAL;
+	op_route(fd, &t, &at);
 	proto_addr_put(&at, &rq.addr);
 	r = op_ctl(fd, &t, &rq, &rep, NULL, 0);
 	if (r == 0)
@@ -186,6 +207,14 @@ static bool plant(int fd, uint64_t t)
 	return true;
 }
 
+/* The other stack of a couple may have brought the connection. */
+static uint64_t accepted_tag(uint64_t t, const struct ip_port *peer)
+{
+	bool v4 = peer->addr.family == IP_V4 || ip_is_v4_mapped(&peer->addr);
+
+	return t & TAG_V6 && v4 ? tag_with_id(t, ctl_couple(tag_id(t))) : t;
+}
+
 static bool peer_of(const struct sockaddr_storage *ss, socklen_t l,
 		    struct ip_port *ret_local, struct ip_port *ret_remote)
 {
@@ -210,7 +239,8 @@ int op_accept(int fd, uint64_t t, struct sockaddr *sa, socklen_t *len,
 		if (c < 0)
 			return -errno;
 		/* A stack that has died since has left nothing to read. */
-		if (!peer_of(&ss, l, NULL, &peer) || !plant(c, t)) {
+		if (!peer_of(&ss, l, NULL, &peer) ||
+		    !plant(c, accepted_tag(t, &peer))) {
 			close(c);
 			continue;
 		}
@@ -236,6 +266,8 @@ int op_shutdown(int fd, uint64_t t, int how)
 	} else if (tag_state(t) == TAG_FRESH || tag_state(t) == TAG_BOUND) {
 		return -ENOTCONN;
 	}
+	if (t & TAG_DGRAM && how != SHUT_WR)
+		tag_put(fd, t | TAG_SHUT);
 	return sys_shutdown(fd, how) < 0 ? -errno : 0;
 }
 

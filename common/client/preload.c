@@ -45,12 +45,13 @@ EXPORT int socket(int domain, int type, int protocol)
 {
 	int id, r;
 
-	if (domain == AF_PACKET) {
-		errno = EPERM;
+	if (domain == AF_UNIX || domain == AF_NETLINK || domain == AF_ALG)
+		return sys_socket(domain, type, protocol);
+	if (domain != AF_INET && domain != AF_INET6) {
+		/* AF_VSOCK, for one, is bound to no network namespace */
+		errno = domain == AF_PACKET ? EPERM : EAFNOSUPPORT;
 		return -1;
 	}
-	if (domain != AF_INET && domain != AF_INET6)
-		return sys_socket(domain, type, protocol);
 	id = stack_id();
 	r = id < 0 ? id : op_socket((unsigned)id, domain, type, protocol);
 	if (r >= 0)

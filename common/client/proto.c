@@ -1,8 +1,6 @@
 #include "client/proto.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,34 +30,48 @@ int proto_addr_get(const struct proto_addr *a, struct ip_port *ret)
 	return 0;
 }
 
-/* One end: "ADDRESS%SCOPE#PORT". Full-length addresses leave no room for a
- * scope, and have none: link-local ones are short. */
-static size_t emit_end(const struct ip_port *p, char *to, size_t cap)
+/* Names are made once per connection: no printf. `to` takes 20 digits. */
+static size_t emit_number(uint64_t v, unsigned base, char *to)
 {
-	char text[ADDR_TEXT_MAX];
-	int n;
+	char digits[20];
+	size_t n = 0, i = 0;
 
-	ip_format(&p->addr, text);
-	if (p->scope)
-		n = snprintf(to, cap, "%s%%%" PRIu32 "#%u", text, p->scope,
-			     (unsigned)p->port);
-	else
-		n = snprintf(to, cap, "%s#%u", text, (unsigned)p->port);
-	return (size_t)n < cap ? (size_t)n : cap - 1;
+	do
+		digits[n++] = "0123456789abcdef"[v % base];
+	while (v /= base);
+	while (n)
+		to[i++] = digits[--n];
+	return i;
+}
+
+/* One end: "ADDRESS%SCOPE#PORT", at most PROTO_NAME_MAX bytes. Full-length
+ * addresses leave no room for a scope, and have none: link-local ones are
+ * short. */
+static size_t emit_end(const struct ip_port *p, char *to)
+{
+	size_t n = strlen(ip_format(&p->addr, to));
+
+	if (p->scope) {
+		to[n++] = '%';
+		n += emit_number(p->scope, 10, to + n);
+	}
+	to[n++] = '#';
+	return n + emit_number(p->port, 10, to + n);
 }
 
 size_t proto_name_emit(uint64_t serial, const struct ip_port *local,
 		       const struct ip_port *remote, char *ret)
 {
-	char b[2 * PROTO_NAME_MAX];
-	size_t n = 1;
+	char b[3 * PROTO_NAME_MAX];
+	size_t n = sizeof(NAME_PREFIX);
 
 	b[0] = '\0';
-	n += (size_t)snprintf(b + n, sizeof(b) - n, NAME_PREFIX "%" PRIx64 "/",
-			      serial & SERIAL_MAX);
-	n += emit_end(local, b + n, sizeof(b) - n);
+	memcpy(b + 1, NAME_PREFIX, n - 1);
+	n += emit_number(serial & SERIAL_MAX, 16, b + n);
+	b[n++] = '/';
+	n += emit_end(local, b + n);
 	b[n++] = '-';
-	n += emit_end(remote, b + n, sizeof(b) - n);
+	n += emit_end(remote, b + n);
 	n = MIN(n, PROTO_NAME_MAX);
 	memcpy(ret, b, n);
 	return n;

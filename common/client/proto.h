@@ -57,6 +57,7 @@
 #define TAG_RECVHOPS (1ULL << 9)
 #define TAG_RECVTCLASS (1ULL << 8)
 #define TAG_RECVERR (1ULL << 7)
+#define TAG_SHUT (1ULL << 6)       /* UDP: the program shut it down */
 #define TAG_OPTS (1ULL << 5)       /* some stored option was set */
 #define TAG_ALL_ERRORS (1ULL << 4) /* IPV6_RECVERR */
 
@@ -110,7 +111,9 @@ struct proto_hello {
 	uint8_t v6, dgram;
 	uint8_t pad[2];
 	uint32_t total; /* bytes of record and padding, TCP only */
-	uint32_t pad2;
+	/* The program's process when a supervisor speaks for it, 0 = the peer
+	 * itself. stackd believes it of root, and of a user about himself. */
+	uint32_t for_pid;
 	struct proto_opts opts;
 	struct proto_addr to; /* TCP: connect there */
 };
@@ -167,6 +170,21 @@ enum proto_op {
 	PROTO_IFS,      /* reply data: struct proto_if... */
 	PROTO_ROUTESRC, /* addr = destination: reply local = source address
 			 * that would be used; for address ordering */
+	PROTO_HOSTS,    /* value = number of an entry of the HOST table, 0
+			 * first: reply data: text as in hosts(5), value =
+			 * where to go on, 0 = that was all */
+	/* Between the two stacks of a couple; peers of stackd's own user only.
+	 */
+	PROTO_COUPLE, /* text = ID of the asking stack: reply: value = a number
+		       * of this life of the stack */
+	PROTO_TWIN,   /* descriptor: O_PATH of a program's listener; addr =
+		       * listen there, value = backlog, text = struct
+		       * proto_twin */
+	PROTO_UNTWIN, /* text = struct proto_twin */
+	PROTO_TWINS,  /* value = number of a record, 0 first; text = ID of the
+		       * asking stack: reply: local, value = backlog, value2 =
+		       * where to go on (0: that was all), data = struct
+		       * proto_twin, with the descriptor; data_len 0: none */
 	PROTO__LAST
 };
 
@@ -189,6 +207,7 @@ enum proto_opt {
 	OPT_UDP_RCVBUF,
 	OPT_UDP_SNDBUF,
 	OPT_FREEBIND,
+	OPT_UDP_SEGMENT,
 	OPT_SOCK_END,
 	OPT_NODELAY = 32,
 	OPT_CORK,
@@ -221,7 +240,7 @@ struct proto_req {
 	int32_t name;
 	int64_t value;
 	uint32_t ifindex;
-	uint32_t pad;
+	uint32_t for_pid; /* as in struct proto_hello */
 	struct proto_opts opts;
 	struct proto_addr addr;
 	char text[PROTO_TEXT_MAX]; /* only text_len bytes are sent */
@@ -255,6 +274,16 @@ struct proto_if { /* one address of one interface */
 	char name[32];
 	struct proto_addr addr;
 };
+
+/* A listener that both stacks of a couple serve. */
+struct proto_twin {
+	uint64_t cookie; /* of the program's socket */
+	uint32_t pid, uid, gid;
+	char id[4]; /* of the stack it was made at */
+	struct proto_opts opts;
+};
+
+static_assert(sizeof(struct proto_twin) == 48, "layout");
 
 /* ---- conversions
  * -------------------------------------------------------------- */

@@ -1,32 +1,25 @@
 /*
- * stackrun: runs a program on a Couplet stack, see stackrun(1). Sets up the
- * environment for the preload library, takes the program out of the host's
- * network, and becomes the program.
+ * stackrun: runs a program on a Couplet stack, see stackrun(1). Chooses the
+ * stack, takes the program out of the host's network, sets up the preload
+ * library and the supervisor (trap.h), and becomes the program.
  */
+#include "client/stackrun.h"
+
 #include "client/ctl.h"
 #include "client/id.h"
+#include "deck/deck.h"
 
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-#define PRELOAD "libcouplet-preload.so"
-#define EXIT_CANNOT 126
-#define EXIT_NOT_FOUND 127
+#define DEFAULT_DECK "/etc/couplet/stackrun.deck"
 
-_Noreturn static void die(int status, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-_Noreturn static void die(int status, const char *fmt, ...)
+_Noreturn void stackrun_die(int status, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -38,25 +31,82 @@ _Noreturn static void die(int status, const char *fmt, ...)
 	exit(status);
 }
 
+static const char usage_text[] =
+	"usage: stackrun [-hn] [-i ID] [--deck FILE] [--mode MODE] [--run DIR]\n"
+	"                PROGRAM [ARGUMENT...]\n"
+	"  -i, --id ID    stack, two digits; otherwise --deck, $COUPLET_ID,\n"
+	"                 $SYSPARM, " DEFAULT_DECK ",\n"
+	"                 or the only stack that is running\n"
+	"  --deck FILE    the stack that OPTION SYSPARM='nn' or ID nn of a deck\n"
+	"                 names\n"
+	"  --mode MODE    auto (default): preload library, and seccomp behind\n"
+	"                 it; preload or seccomp: this one alone\n"
+	"  --run DIR      directory of the stacks, default $COUPLET_RUN or\n"
+	"                 " PROTO_RUN_DIR "\n"
+	"  -n, --host-network\n"
+	"                 stay in the host's network namespace\n"
+	"  -h, --help     this text\n";
+
 _Noreturn static void usage(void)
 {
-	fputs("usage: stackrun [-n] [-i ID] [--run DIR] PROGRAM [ARGUMENT...]\n"
-	      "  -i ID      stack, two digits; default $COUPLET_ID, or the\n"
-	      "             only one that is running\n"
-	      "  --run DIR  directory of the stacks, default $COUPLET_RUN or\n"
-	      "             " PROTO_RUN_DIR "\n"
-	      "  -n         stay in the host's network namespace: sockets that\n"
-	      "             the preload library does not see reach the host's\n"
-	      "             network\n",
-	      stderr);
+	fputs(usage_text, stderr);
 	exit(2);
 }
 
 struct options {
-	const char *id, *run;
+	const char *id, *run, *deck;
+	enum stackrun_mode mode;
 	bool host_net;
 	char **argv;
 };
+
+static enum stackrun_mode mode_of(const char *word)
+{
+	static const char *const words[] = {"auto", "preload", "seccomp"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!strcmp(word, words[i]))
+			return (enum stackrun_mode)i;
+	}
+	stackrun_die(2, "--mode is auto, preload or seccomp, not \"%s\"", word);
+}
+
+/* `arg` is option `name` (or `brief`) with a value, which it returns. */
+static const char *valued(const char *name, const char *brief, char **argv,
+			  int *i)
+{
+	size_t n = strlen(name);
+
+	if (!strncmp(argv[*i], name, n) && argv[*i][n] == '=')
+		return argv[*i] + n + 1;
+	if ((strcmp(argv[*i], name) != 0 &&
+	     (!brief || strcmp(argv[*i], brief) != 0)) ||
+	    !argv[*i + 1])
+		return NULL;
+	return argv[++*i];
+}
+
+static void option(struct options *o, char **argv, int *i)
+{
+	const char *v;
+
+	if (!strcmp(argv[*i], "-n") || !strcmp(argv[*i], "--host-network")) {
+		o->host_net = true;
+	} else if (!strcmp(argv[*i], "-h") || !strcmp(argv[*i], "--help")) {
+		fputs(usage_text, stdout);
+		exit(0);
+	} else if ((v = valued("--id", "-i", argv, i))) {
+		o->id = v;
+	} else if ((v = valued("--run", NULL, argv, i))) {
+		o->run = v;
+	} else if ((v = valued("--deck", NULL, argv, i))) {
+		o->deck = v;
+	} else if ((v = valued("--mode", NULL, argv, i))) {
+		o->mode = mode_of(v);
+	} else {
+		usage();
+	}
+}
 
 static struct options parse(int argc, char **argv)
 {
@@ -68,14 +118,7 @@ static struct options parse(int argc, char **argv)
 			i++;
 			break;
 		}
-		if (!strcmp(argv[i], "-n"))
-			o.host_net = true;
-		else if (!strcmp(argv[i], "-i") && i + 1 < argc)
-			o.id = argv[++i];
-		else if (!strcmp(argv[i], "--run") && i + 1 < argc)
-			o.run = argv[++i];
-		else
-			usage();
+		option(&o, argv, &i);
 	}
 	if (i >= argc)
 		usage();
@@ -107,267 +150,201 @@ static int only_one(const char *run)
 		if (id < 0 || running(id) < 0)
 			continue;
 		if (found >= 0)
-			die(EXIT_CANNOT,
-			    "several stacks are running in %s: "
-			    "say which one with -i",
-			    run);
+			stackrun_die(STACKRUN_CANNOT,
+				     "several stacks are running in %s: "
+				     "say which one with -i",
+				     run);
 		found = id;
 	}
 	if (d)
 		closedir(d);
 	if (found < 0)
-		die(EXIT_CANNOT, "no stack is running in %s", run);
+		stackrun_die(STACKRUN_CANNOT, "no stack is running in %s", run);
 	return found;
 }
 
-static void choose(const struct options *o)
+/* The ID in a deck: SYSPARM of its JCL, else its ID command. `id`: at least 3
+ * bytes. False: it names none. */
+static bool deck_id(const char *path, char *id, size_t len)
 {
-	const char *run = o->run ? o->run : getenv("COUPLET_RUN");
-	const char *id = o->id ? o->id : getenv("COUPLET_ID");
-	char text[4];
+	struct deck_report report;
+	const struct deck_command *cmd;
+	struct deck *d;
+	uint32_t it = 0;
+	bool found;
+
+	deck_report_init(&report);
+	if (deck_read(path, NULL, &report, &d) < 0 || report.n_errors) {
+		deck_report_print(&report, stderr);
+		exit(STACKRUN_CANNOT);
+	}
+	snprintf(id, len, "%s", deck_settings(d)->sysparm);
+	while (!id[0] && (cmd = deck_next(d, &it))) {
+		if (!strcmp(cmd->keyword, "ID") && cmd->n_operands)
+			snprintf(id, len, "%s", cmd->operands[0].text);
+	}
+	found = id[0] != '\0';
+	deck_free(d);
+	deck_report_fini(&report);
+	return found;
+}
+
+static const char *from_env(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v && *v ? v : NULL;
+}
+
+/* The text that names the stack, NULL when nobody has named one. */
+static const char *named(const struct options *o, char *id, size_t len)
+{
+	if (o->id)
+		return o->id;
+	if (o->deck) {
+		if (!deck_id(o->deck, id, len))
+			stackrun_die(2,
+				     "%s names no stack: expected OPTION "
+				     "SYSPARM='nn' or ID nn",
+				     o->deck);
+		return id;
+	}
+	if (from_env("COUPLET_ID"))
+		return from_env("COUPLET_ID");
+	if (from_env("SYSPARM"))
+		return from_env("SYSPARM");
+	if (access(DEFAULT_DECK, R_OK) == 0 && deck_id(DEFAULT_DECK, id, len))
+		return id;
+	return NULL;
+}
+
+/* The number of the stack, which is running and may be used. */
+static unsigned choose(const struct options *o)
+{
+	const char *run = o->run ? o->run : from_env("COUPLET_RUN");
+	char text[DECK_VALUE_MAX + 1];
+	const char *id = named(o, text, sizeof(text));
 	int n, r;
 
-	if (!run || !*run)
+	if (!run)
 		run = PROTO_RUN_DIR;
 	setenv("COUPLET_RUN", run, 1);
-	n = id && *id ? id_parse(id) : only_one(run);
+	n = id ? id_parse(id) : only_one(run);
 	if (n < 0)
-		die(2, "the ID of a stack is two digits, not \"%s\"", id);
+		stackrun_die(2, "the ID of a stack is two digits, not \"%s\"",
+			     id);
 	r = running(n);
 	if (r == -EACCES)
-		die(EXIT_CANNOT, "you may not use stack %02d", n);
+		stackrun_die(STACKRUN_CANNOT, "you may not use stack %02d", n);
 	if (r < 0)
-		die(EXIT_CANNOT,
-		    "stack %02d is not running (nobody answers at "
-		    "%s/%02d/control)",
-		    n, run, n);
+		stackrun_die(STACKRUN_CANNOT,
+			     "stack %02d is not running (nobody answers at "
+			     "%s/%02d/control)",
+			     n, run, n);
 	snprintf(text, sizeof(text), "%02u", (unsigned)n % 100);
 	setenv("COUPLET_ID", text, 1);
+	return (unsigned)n;
 }
 
 /* ---- the program
  * ----------------------------------------------------------------- */
 
-static void find_program(const char *name, char *path)
+/* Ends unless the preload library alone will do. */
+static void check_preload(enum stackrun_kind kind, const char *path)
 {
-	const char *p = getenv("PATH");
-
-	if (strchr(name, '/')) {
-		snprintf(path, PATH_MAX, "%s", name);
-		if (access(path, X_OK) < 0)
-			die(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT,
-			    "%s: %s", name, strerror(errno));
+	switch (kind) {
+	case STACKRUN_DYNAMIC:
 		return;
+	case STACKRUN_STATIC:
+		stackrun_die(STACKRUN_CANNOT,
+			     "%s is statically linked: nothing can be "
+			     "preloaded into it",
+			     path);
+	case STACKRUN_SETID:
+		stackrun_die(STACKRUN_CANNOT,
+			     "%s is set-user-ID or has capabilities: the "
+			     "loader would ignore the preload library and the "
+			     "program would use the host's network; run it as "
+			     "the user it becomes",
+			     path);
+	case STACKRUN_OTHER_ABI:
+		break;
 	}
-	for (p = p ? p : "/usr/bin:/bin"; *p;) {
-		size_t n = strcspn(p, ":");
-		struct stat st;
-
-		snprintf(path, PATH_MAX, "%.*s/%s", (int)n, n ? p : ".", name);
-		if (stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-		    access(path, X_OK) == 0)
-			return;
-		p += n + (p[n] == ':');
-	}
-	die(EXIT_NOT_FOUND, "%s: not found in PATH", name);
 }
 
-/* The interpreter of a script into `path`; false: not a script. */
-static bool script(const char *head, ssize_t n, char *path)
+static void supervise(const struct options *o, unsigned id, bool isolated,
+		      enum stackrun_kind kind, const char *path)
 {
-	const char *p = head + 2, *end = head + n;
-	size_t len;
+	int r = stackrun_supervise(id, isolated);
 
-	if (n < 4 || head[0] != '#' || head[1] != '!')
-		return false;
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	len = 0;
-	while (p + len < end && !strchr(" \t\n", p[len]))
-		len++;
-	if (!len || len >= PATH_MAX)
-		return false;
-	memcpy(path, p, len);
-	path[len] = '\0';
-	return true;
-}
-
-/* Has the program a dynamic loader (PT_INTERP), so that a preload works? */
-static bool is_dynamic(int fd, const Elf64_Ehdr *eh)
-{
-	for (unsigned i = 0; i < eh->e_phnum && i < 256; i++) {
-		Elf64_Phdr ph;
-
-		if (pread(fd, &ph, sizeof(ph),
-			  (off_t)(eh->e_phoff + i * eh->e_phentsize)) !=
-		    (ssize_t)sizeof(ph))
-			return false;
-		if (ph.p_type == PT_INTERP)
-			return true;
-	}
-	return false;
-}
-
-static void check_privileges(int fd, const char *path)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
+	if (r == 0)
 		return;
-	if (geteuid() == 0 && st.st_uid == 0)
-		return; /* no change of identity: the loader does not mind */
-	if (((st.st_mode & S_ISUID) && st.st_uid != geteuid()) ||
-	    ((st.st_mode & S_ISGID) && st.st_gid != getegid()) ||
-	    fgetxattr(fd, "security.capability", NULL, 0) > 0)
-		die(EXIT_CANNOT,
-		    "%s is set-user-ID or has capabilities: the loader would "
-		    "ignore the preload library and the program would use the "
-		    "host's network; run it as the user it becomes",
-		    path);
+	if (o->mode == STACKRUN_SECCOMP)
+		stackrun_die(STACKRUN_CANNOT, "no supervisor (%s): %s",
+			     strerror(-r),
+			     r == -EBUSY ? "this process has one already"
+					 : "--mode=preload does without");
+	/* inside another stackrun, or a user who may not trace */
+	check_preload(kind, path);
+	if (!isolated)
+		fprintf(stderr,
+			"stackrun: warning: neither a network namespace nor a "
+			"supervisor (%s): sockets that the preload library "
+			"does not see would reach the host's network\n",
+			strerror(-r));
 }
 
-static void check_program(const char *given)
+static void become(const char *path, char **argv)
 {
-	char path[PATH_MAX], head[256];
-
-	snprintf(path, sizeof(path), "%s", given);
-	for (int depth = 0; depth < 5; depth++) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		Elf64_Ehdr eh;
-		ssize_t n;
-
-		if (fd < 0) /* not readable, but maybe executable */
-			return;
-		check_privileges(fd, path);
-		n = pread(fd, head, sizeof(head), 0);
-		if (n >= (ssize_t)sizeof(eh) &&
-		    memcmp(head, ELFMAG, SELFMAG) == 0) {
-			memcpy(&eh, head, sizeof(eh));
-			if (eh.e_ident[EI_CLASS] != ELFCLASS64)
-				die(EXIT_CANNOT,
-				    "%s is a 32-bit program; the preload "
-				    "library is not",
-				    path);
-			if (!is_dynamic(fd, &eh))
-				die(EXIT_CANNOT,
-				    "%s is statically linked: nothing can be "
-				    "preloaded into it",
-				    path);
-		}
-		close(fd);
-		if (!script(head, n, path))
-			return;
-	}
-}
-
-/* ---- the library
- * ------------------------------------------------------------------- */
-
-static void find_library(char *lib)
-{
-	static const char *const beside[] = {"", "../lib/couplet/",
-					     "../lib64/couplet/"};
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	self[n > 0 ? n : 0] = '\0';
-	slash = strrchr(self, '/');
-	for (size_t i = 0; slash && i < ARRAY_SIZE(beside); i++) {
-		snprintf(lib, PATH_MAX, "%.*s/%s%s", (int)(slash - self), self,
-			 beside[i], PRELOAD);
-		if (access(lib, R_OK) == 0)
-			return;
-	}
-	snprintf(lib, PATH_MAX, "%s/%s", COUPLET_LIB_DIR, PRELOAD);
-	if (access(lib, R_OK) < 0)
-		die(EXIT_CANNOT, "cannot find %s", lib);
-}
-
-static void set_preload(void)
-{
-	const char *old = getenv("LD_PRELOAD");
-	char lib[PATH_MAX], all[2 * PATH_MAX];
-
-	find_library(lib);
-	snprintf(all, sizeof(all), "%s%s%s", lib, old && *old ? ":" : "",
-		 old ? old : "");
-	setenv("LD_PRELOAD", all, 1);
-}
-
-/* ---- out of the host's network
- * -------------------------------------------------------- */
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
-
-	if (fd >= 0)
-		close(fd);
-	return n < 0 ? -errno : 0;
-}
-
-/* Without privileges: a user namespace in which the user is himself. */
-static bool enter_as_user(void)
-{
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	char map[64];
-
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-		return false;
-	(void)!write_file("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "%u %u 1\n", uid, uid);
-	if (write_file("/proc/self/uid_map", map) < 0)
-		die(EXIT_CANNOT, "cannot map user %u: %s; use -n", uid,
-		    strerror(errno));
-	snprintf(map, sizeof(map), "%u %u 1\n", gid, gid);
-	if (write_file("/proc/self/gid_map", map) < 0)
-		die(EXIT_CANNOT, "cannot map group %u: %s; use -n", gid,
-		    strerror(errno));
-	return true;
-}
-
-/* What the preload library does not see must not reach the host's network:
- * an empty network namespace. AF_UNIX sockets with a path work across. */
-static void leave_network(void)
-{
-	if (unshare(CLONE_NEWNET) == 0 || enter_as_user())
-		return;
-	fprintf(stderr,
-		"stackrun: warning: no network namespace of its own (%s): "
-		"sockets that the preload library does not see would reach "
-		"the host's network\n",
-		strerror(errno));
-}
-
-int main(int argc, char **argv)
-{
-	struct options o = parse(argc, argv);
-	char path[PATH_MAX];
-
-	choose(&o);
-	find_program(o.argv[0], path);
-	check_program(path);
-	set_preload();
-	if (!o.host_net)
-		leave_network();
-	execv(path, o.argv);
+	execv(path, argv);
 	/* a script without "#!": what the shell would do */
 	if (errno == ENOEXEC) {
 		size_t n = 0;
 		char **v;
 
-		while (o.argv[n])
+		while (argv[n])
 			n++;
 		v = calloc(n + 2, sizeof(*v));
 		if (v) {
-			memcpy(v + 1, o.argv, n * sizeof(*v));
+			memcpy(v + 1, argv, n * sizeof(*v));
 			v[0] = (char *)(uintptr_t) "sh";
-			v[1] = path;
+			v[1] = (char *)(uintptr_t)path;
 			execv("/bin/sh", v);
 		}
 	}
-	die(EXIT_CANNOT, "%s: %s", path, strerror(errno));
+	stackrun_die(STACKRUN_CANNOT, "%s: %s", path, strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = parse(argc, argv);
+	char path[PATH_MAX], decider[PATH_MAX];
+	unsigned id = choose(&o);
+	enum stackrun_kind kind;
+	bool isolated;
+
+	stackrun_find(o.argv[0], path);
+	kind = stackrun_kind(path, decider);
+	if (kind == STACKRUN_OTHER_ABI)
+		stackrun_die(
+			STACKRUN_CANNOT,
+			"%s is a 32-bit program; the preload library is "
+			"not, and the supervisor knows the calls of 64-bit "
+			"programs only",
+			decider);
+	if (o.mode == STACKRUN_PRELOAD)
+		check_preload(kind, decider);
+	if (o.mode != STACKRUN_SECCOMP)
+		stackrun_set_preload();
+	isolated = !o.host_net &&
+		   stackrun_leave_network(id, o.mode != STACKRUN_PRELOAD);
+	if (o.mode == STACKRUN_PRELOAD && !o.host_net && !isolated)
+		fprintf(stderr,
+			"stackrun: warning: no network namespace of its own "
+			"(%s): sockets that the preload library does not see "
+			"would reach the host's network\n",
+			strerror(errno));
+	if (o.mode != STACKRUN_PRELOAD)
+		supervise(&o, id, isolated, kind, decider);
+	become(path, o.argv);
 }

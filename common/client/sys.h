@@ -13,11 +13,8 @@
 #include <sys/uio.h>
 #include <time.h>
 
-#define SYS_LIST(X) \
-	X(int, socket, (int domain, int type, int protocol), \
-	  (domain, type, protocol)) \
-	X(int, socketpair, (int domain, int type, int protocol, int fds[2]), \
-	  (domain, type, protocol, fds)) \
+/* Calls that the filter of stackrun (trap.h) stops, ... */
+#define SYS_CONTROL(X) \
 	X(int, bind, (int fd, const struct sockaddr *sa, socklen_t len), \
 	  (fd, sa, len)) \
 	X(int, connect, (int fd, const struct sockaddr *sa, socklen_t len), \
@@ -36,11 +33,25 @@
 	X(int, setsockopt, \
 	  (int fd, int level, int name, const void *val, socklen_t len), \
 	  (fd, level, name, val, len)) \
-	X(int, shutdown, (int fd, int how), (fd, how)) \
+	X(int, shutdown, (int fd, int how), (fd, how))
+
+/* ... stops on some descriptors, ... */
+#define SYS_WINDOW(X) \
 	X(ssize_t, send, (int fd, const void *b, size_t n, int flags), \
 	  (fd, b, n, flags)) \
 	X(ssize_t, recv, (int fd, void *b, size_t n, int flags), \
 	  (fd, b, n, flags)) \
+	X(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), \
+	  (fd, m, flags)) \
+	X(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), \
+	  (fd, m, flags))
+
+/* ... and others. */
+#define SYS_PLAIN(X) \
+	X(int, socket, (int domain, int type, int protocol), \
+	  (domain, type, protocol)) \
+	X(int, socketpair, (int domain, int type, int protocol, int fds[2]), \
+	  (domain, type, protocol, fds)) \
 	X(ssize_t, sendto, \
 	  (int fd, const void *b, size_t n, int flags, \
 	   const struct sockaddr *sa, socklen_t len), \
@@ -49,10 +60,6 @@
 	  (int fd, void *b, size_t n, int flags, struct sockaddr *sa, \
 	   socklen_t *len), \
 	  (fd, b, n, flags, sa, len)) \
-	X(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), \
-	  (fd, m, flags)) \
-	X(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), \
-	  (fd, m, flags)) \
 	X(int, sendmmsg, (int fd, struct mmsghdr *v, unsigned n, int flags), \
 	  (fd, v, n, flags)) \
 	X(int, recvmmsg, \
@@ -64,6 +71,8 @@
 	X(ssize_t, write, (int fd, const void *b, size_t n), (fd, b, n)) \
 	X(ssize_t, writev, (int fd, const struct iovec *v, int n), (fd, v, n)) \
 	X(int, ioctl, (int fd, unsigned long rq, void *arg), (fd, rq, arg))
+
+#define SYS_LIST(X) SYS_CONTROL(X) SYS_WINDOW(X) SYS_PLAIN(X)
 
 #define SYS_DECLARE(ret, name, params, args) ret sys_##name params;
 SYS_LIST(SYS_DECLARE)

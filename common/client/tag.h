@@ -24,6 +24,12 @@ static inline unsigned tag_id(uint64_t t)
 	return (unsigned)(t >> TAG_ID_SHIFT) & 127;
 }
 
+static inline uint64_t tag_with_id(uint64_t t, unsigned id)
+{
+	return (t & ~(127ULL << TAG_ID_SHIFT)) | (uint64_t)(id & 127)
+							 << TAG_ID_SHIFT;
+}
+
 static inline enum tag_state tag_state(uint64_t t)
 {
 	return (enum tag_state)((t & TAG_STATE_MASK) >> TAG_STATE_SHIFT);

@@ -285,6 +285,10 @@ int sandbox_enter(const struct sandbox_calls *const *lists, size_t n, bool tell)
 	 * tree is only faster */
 	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_LOG, 1);
 	(void)seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	/* worker threads that start() made are held by it too; an error here
+	 * must not pass unseen */
+	if (r == 0)
+		r = seccomp_attr_set(f, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (r == 0)
 		r = seccomp_load(f);
 	seccomp_release(f);

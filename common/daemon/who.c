@@ -33,7 +33,7 @@ static bool look_up(const char *name, bool group, uint32_t *ret)
 	return true;
 }
 
-static bool read_id(struct deck_args *a, bool group, uint32_t *ret)
+bool who_read(struct deck_args *a, bool group, uint32_t *ret)
 {
 	const char *what = group ? "group" : "user";
 	const char *text = deck_args_peek(a);
@@ -77,7 +77,7 @@ void who_command(struct deck_args *a, uint32_t *uids, uint32_t *n_uids,
 	if (!deck_args_word(a, "kind", words, ARRAY_SIZE(words), &group))
 		return;
 	do {
-		if (!read_id(a, group == 1, &id))
+		if (!who_read(a, group == 1, &id))
 			continue;
 		if (group)
 			add_id(a, gids, n_gids, max, id);

@@ -1,11 +1,15 @@
 /*
- * who.h: ALLOW USER|GROUP name... of every daemon's deck: users and groups of
- * this host, by name or number.
+ * who.h: users and groups of this host in decks, by name or number; and the
+ * command ALLOW USER|GROUP name... that every daemon has.
  */
 #ifndef COUPLET_DAEMON_WHO_H
 #define COUPLET_DAEMON_WHO_H
 
 #include "deck/args.h"
+
+/* Reads one name or number of a user or group. false: it is none, which is a
+ * note in the deck's report. */
+bool who_read(struct deck_args *a, bool group, uint32_t *ret);
 
 /* Reads "USER|GROUP name..." to the end of the record into the lists of at
  * most `max` numbers each; one that is there already is not added again.

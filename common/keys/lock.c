@@ -18,8 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* ---- file system -----------------------------------------------------------
- */
+/* ---- file system --------------------------------------------------------- */
 
 /* Everything that the first version of Landlock can forbid. */
 #define ALL_ACCESS \
@@ -69,8 +68,7 @@ static int lock_files(const struct keys_options *o)
 	return r;
 }
 
-/* ---- user, memory ----------------------------------------------------------
- */
+/* ---- user, memory -------------------------------------------------------- */
 
 /* Private keys stay out of swap and of core files where that is allowed. */
 static void lock_memory(void)

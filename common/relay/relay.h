@@ -139,6 +139,13 @@ extern const struct relay_io relay_clear;
 extern const struct relay_io relay_tls;     /* end->tls, handshake done */
 extern const struct relay_io relay_program; /* end->lag, end->skip */
 
+struct relay_end;
+/* Before relay_start(): takes the padding out of a program's socket, which so
+ * becomes writable. 0: its connect() or accept() has succeeded, or cannot fail
+ * any more; -EAGAIN: some padding, or the plant, has not come yet: call again
+ * when something has; or an error. */
+int relay_program_open(struct relay_end *e) MUST_USE;
+
 struct relay_end {
 	struct relay_watch watch;
 	const struct relay_io *io;
@@ -164,6 +171,13 @@ int relay_tls_begin(struct relay_end *e, struct tls_policy *p,
  * of which tls_session_error(e->tls) knows more.
  */
 int relay_tls_handshake(struct relay_end *e) MUST_USE;
+
+/*
+ * A session whose handshake was made elsewhere (by a worker, with a tls_io of
+ * its own): from now on the end's descriptor is its wire and e->io is
+ * relay_tls. The session is the end's.
+ */
+void relay_tls_adopt(struct relay_end *e, struct tls_session *s);
 
 /* ---- relays ---------------------------------------------------------------
  */

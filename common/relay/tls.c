@@ -45,6 +45,14 @@ int relay_tls_begin(struct relay_end *e, struct tls_policy *p, const char *peer)
 	return tls_session_new(p, peer, &wire, e, &e->tls);
 }
 
+void relay_tls_adopt(struct relay_end *e, struct tls_session *s)
+{
+	e->tls = s;
+	e->io = &relay_tls;
+	tls_session_set_io(s, &wire, e);
+	e->want_out = tls_session_wants(s) & TLS_WANTS_OUT;
+}
+
 int relay_tls_handshake(struct relay_end *e)
 {
 	int r = tls_session_handshake(e->tls);

@@ -107,9 +107,7 @@ static void facts_of(gnutls_x509_crt_t c, struct map_facts *f)
 		add_name(f->email, &f->n_email, email, strlen(email));
 }
 
-/* ---- user
- * ------------------------------------------------------------------------------------
- */
+/* ---- user ---------------------------------------------------------------- */
 
 bool session_user(const struct tls_policy *p, gnutls_x509_crt_t cert,
 		  char user[TLS_USER_MAX])
@@ -141,9 +139,7 @@ bool session_user(const struct tls_policy *p, gnutls_x509_crt_t cert,
 	return false;
 }
 
-/* ---- session
- * ----------------------------------------------------------------------------------
- */
+/* ---- session ------------------------------------------------------------- */
 
 static struct scratch *scratch_of(struct tls_session *s)
 {

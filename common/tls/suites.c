@@ -133,8 +133,7 @@ static const struct group groups[] = {
 static const char default_groups[] =
 	"X25519 P-256 P-384 P-521 X448 FFDHE2048 FFDHE3072";
 
-/* ---- names ------------------------------------------------------------------
- */
+/* ---- names --------------------------------------------------------------- */
 
 const char *tls_suite_name(uint16_t number)
 {

@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LISTEN_DIR "l"
 #define LOCK_FILE "lock"
 
 static const struct {
@@ -25,6 +24,7 @@ static const struct {
 	{API_ACC_STREAM, SOCK_STREAM, "stream"},
 	{API_ACC_DGRAM, SOCK_SEQPACKET, "dgram"},
 	{API_ACC_CTL, SOCK_SEQPACKET, "control"},
+	{API_ACC_DIVERT, SOCK_SEQPACKET, "divert"},
 };
 
 /* ---- helpers of the other files
@@ -57,8 +57,14 @@ void api_arm(struct api *a)
 							struct api_sock, node)
 						   ->since,
 					   DUR_MS(API_RETRY_MS)));
+	if (!list_empty(&a->dv.held))
+		at = mono_min(at, mono_add(container_of(a->dv.held.next,
+							struct api_sock, node)
+						   ->since,
+					   divert_wait(a)));
 	if (!list_empty(&a->soon))
 		at = (mono_t){1};
+	at = mono_min(at, couple_deadline(a));
 	if (at.ns == a->timer_at.ns)
 		return;
 	a->timer_at = at;
@@ -92,15 +98,17 @@ static void door_event(struct api *a, struct api_sock *c, mono_t now)
 		stream_accept(a, c, now);
 	else if (c->kind == API_ACC_DGRAM)
 		dgram_accept(a, c, now);
-	else
+	else if (c->kind == API_ACC_CTL)
 		ctl_accept(a, c, now);
+	else
+		divert_accept(a, c, now);
 }
 
 bool api_is_control(struct api *a, void *ref)
 {
 	const struct api_sock *c = slots_of_ref(a, ref);
 
-	return c && c->kind == API_CTL;
+	return c && (c->kind == API_CTL || c->kind == API_DIVERT);
 }
 
 void api_on_event(struct api *a, void *ref, uint32_t ev, mono_t now)
@@ -122,7 +130,14 @@ void api_on_event(struct api *a, void *ref, uint32_t ev, mono_t now)
 	case API_ACC_STREAM:
 	case API_ACC_DGRAM:
 	case API_ACC_CTL:
+	case API_ACC_DIVERT:
 		door_event(a, c, now);
+		break;
+	case API_TWIN:
+		couple_dgram_event(a, c, ev);
+		break;
+	case API_DIVERT:
+		divert_event(a, c, ev, now);
 		break;
 	case API_INOTIFY:
 		listen_inotify(a, now);
@@ -154,8 +169,14 @@ static void again(struct api *a, struct api_sock *c, mono_t now)
 		dgram_retry(a, c, now);
 	else if (c->kind == API_CTL)
 		ctl_event(a, c, 0, now);
+	else if (c->kind == API_TWIN)
+		couple_dgram_event(a, c, 0);
 	else if (c->kind == API_WAITING)
 		listen_retry(a, c, now);
+	else if (c->kind == API_STREAM)
+		divert_again(a, c, false, now);
+	else if (c->kind == API_DIVERT)
+		divert_event(a, c, 0, now);
 	else
 		door_event(a, c, now);
 }
@@ -190,8 +211,18 @@ void api_on_timer(struct api *a, mono_t now)
 			break;
 		stream_hello_expired(a, c);
 	}
+	while (!list_empty(&a->dv.held)) {
+		struct api_sock *c =
+			container_of(a->dv.held.next, struct api_sock, node);
+
+		if (mono_lt(now, mono_add(c->since, divert_wait(a))))
+			break;
+		api_untimed(c);
+		divert_again(a, c, true, now);
+	}
 	run_list(a, &a->retry, DUR_MS(API_RETRY_MS), now);
 	run_list(a, &a->soon, DUR_NS(0), now);
+	couple_tick(a, now);
 	api_arm(a);
 }
 
@@ -267,10 +298,10 @@ static void clean_listen_dir(struct api *a)
 
 static int make_listen_dir(struct api *a, char *err, size_t len)
 {
-	if (mkdirat(a->dir_fd, LISTEN_DIR, 0700) < 0 && errno != EEXIST)
+	if (mkdirat(a->dir_fd, API_LISTEN_DIR, 0700) < 0 && errno != EEXIST)
 		return fail(err, len, -errno, "make l in", a->dir);
 	a->listen_dir_fd =
-		openat(a->dir_fd, LISTEN_DIR,
+		openat(a->dir_fd, API_LISTEN_DIR,
 		       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (a->listen_dir_fd < 0)
 		return fail(err, len, -errno, "open l in", a->dir);
@@ -297,7 +328,8 @@ static int open_door(struct api *a, size_t i)
 	snprintf(u.sun_path, sizeof(u.sun_path), "%.*s/%s",
 		 (int)(sizeof(u.sun_path) - 10), a->dir, doors[i].name);
 	if (bind(c->fd, (struct sockaddr *)&u, sizeof(u)) < 0 ||
-	    fchmodat(a->dir_fd, doors[i].name, 0666, 0) < 0 ||
+	    fchmodat(a->dir_fd, doors[i].name,
+		     doors[i].kind == API_ACC_DIVERT ? 0600 : 0666, 0) < 0 ||
 	    listen(c->fd, 4096) < 0)
 		return -errno;
 	return api_watch(a, c);
@@ -336,7 +368,8 @@ static int open_all(struct api *a, const char *run_dir, char *err, size_t len)
 		if (r < 0)
 			return fail(err, len, r, "open sockets in", a->dir);
 	}
-	return 0;
+	r = couple_init(a);
+	return r < 0 ? fail(err, len, r, "note the couple in", a->dir) : 0;
 }
 
 int api_new(struct stack *s, const struct stackd_deck *deck,
@@ -353,14 +386,19 @@ int api_new(struct stack *s, const struct stackd_deck *deck,
 	a->ops = *ops;
 	a->timer_at = MONO_NEVER;
 	a->dir_fd = a->lock_fd = a->listen_dir_fd = a->inotify_fd = -1;
+	a->couple.link = -1;
+	a->couple.next = MONO_NEVER;
+	a->instance = (uint64_t)mono_now().ns << 8 | 1;
 	list_init(&a->hello);
 	list_init(&a->retry);
 	list_init(&a->soon);
+	divert_init(a);
 	r = open_all(a, run_dir, err, err_len);
 	if (r < 0) {
 		api_free(a);
 		return r;
 	}
+	api_divert_deck(a);
 	*ret = a;
 	return 0;
 }
@@ -370,7 +408,7 @@ static void remove_files(struct api *a)
 {
 	if (a->listen_dir_fd >= 0) {
 		clean_listen_dir(a);
-		unlinkat(a->dir_fd, LISTEN_DIR, AT_REMOVEDIR);
+		unlinkat(a->dir_fd, API_LISTEN_DIR, AT_REMOVEDIR);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(doors); i++)
 		unlinkat(a->dir_fd, doors[i].name, 0);
@@ -385,6 +423,7 @@ void api_free(struct api *a)
 	if (!a)
 		return;
 	a->ops.timer(a->ops.arg, MONO_NEVER);
+	couple_fini(a);
 	owner = a->listen_dir_fd >= 0; /* opened after the lock was taken */
 	for (uint32_t i = 0; i < a->n_chunks * API_CHUNK; i++) {
 		struct api_sock *c = slots_at(a, i);
@@ -407,6 +446,7 @@ void api_free(struct api *a)
 			free(u);
 		}
 	}
+	divert_fini(a);
 	slots_fini(a);
 	if (a->listen_dir_fd >= 0)
 		close(a->listen_dir_fd);

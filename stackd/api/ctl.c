@@ -16,7 +16,8 @@ struct call {
 	struct proto_rep *rep;
 	uint8_t *data; /* behind *rep, PROTO_REP_MAX in all */
 	struct api_sock *ctl, *c;
-	int fd; /* the socket, -1 none */
+	int fd;       /* the socket, -1 none */
+	int reply_fd; /* goes with the answer, borrowed, -1 none */
 	mono_t now;
 };
 
@@ -56,7 +57,8 @@ static struct api_sock *find_accepted(struct api *a, int fd, uint64_t cookie)
 /* A TCP socket that has not been connected: the first word about it. */
 static int adopt(struct api *a, struct call *k, uint64_t cookie)
 {
-	struct sock_owner owner = policy_owner(k->ctl);
+	struct api_sock speaker = *k->ctl;
+	struct sock_owner owner;
 	struct sockaddr_un u;
 	socklen_t l = sizeof(u);
 	int listening = 0, r;
@@ -69,6 +71,11 @@ static int adopt(struct api *a, struct call *k, uint64_t cookie)
 	if (getsockopt(k->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &l) < 0 ||
 	    listening)
 		return -EINVAL;
+	policy_speaks_for(&speaker, k->rq->for_pid);
+	r = policy_may_use(a, &speaker);
+	if (r < 0)
+		return r;
+	owner = policy_owner(&speaker);
 	r = listen_adopt(a, k->fd, &owner, cookie, k->rq->v6, &k->rq->opts,
 			 &k->c, k->now);
 	return r;
@@ -80,6 +87,9 @@ static int find_sock(struct api *a, struct call *k)
 
 	if (k->fd < 0)
 		return -ENOTSOCK;
+	if (a->dv.peer &&
+	    (k->rq->op == PROTO_ERROR || k->rq->op == PROTO_GETNAME))
+		divert_drain(a, k->now);
 	cookie = passed_cookie(k->fd);
 	k->c = slots_find(a, cookie);
 	if (k->c && k->c->sk)
@@ -104,37 +114,52 @@ static int find_sock(struct api *a, struct call *k)
 static int op_bind(struct api *a, struct call *k)
 {
 	struct ip_port at;
+	bool both;
 	int r;
 
 	if (proto_addr_get(&k->rq->addr, &at) < 0 || at.addr.family == IP_NONE)
 		return -EAFNOSUPPORT;
-	r = policy_may_bind(a, k->ctl->uid, at.port);
+	r = policy_may_bind(a, k->ctl, k->rq->for_pid, at.port);
 	if (r < 0)
 		return r;
+	both = k->c->kind == API_DGRAM && ip_is_any(&at.addr) &&
+	       couple_is_dual(a, k->c);
 	/* whoever had the port may just have closed it */
 	listen_inotify(a, k->now);
 	if (!k->c->sk)
 		return -ENOTCONN;
-	r = stack_sock_bind(a->s, k->c->sk, &at);
-	if (r == 0) {
-		struct ip_port got;
-
-		sock_local(k->c->sk, &got);
-		proto_addr_put(&got, &k->rep->local);
+	if (both && at.port)
+		r = couple_dgram_bind(a, k->c, at.port);
+	if (r == 0)
+		r = stack_sock_bind(a->s, k->c->sk, &at);
+	if (r < 0) {
+		couple_dgram_drop(a, k->c);
+		return r;
 	}
-	return r;
+	sock_local(k->c->sk, &at);
+	if (both && !k->c->twin)
+		(void)!couple_dgram_bind(a, k->c, at.port);
+	proto_addr_put(&at, &k->rep->local);
+	return 0;
 }
 
 static int op_getname(struct call *k)
 {
+	const struct divert_conn *dv = k->c->dv;
 	struct ip_port p;
 
 	sock_local(k->c->sk, &p);
+	if (dv && dv->role == DIVERT_IN)
+		p.port = dv->shown_port;
 	proto_addr_put(&p, &k->rep->local);
-	if (sock_remote(k->c->sk, &p) == 0)
+	if (sock_remote(k->c->sk, &p) == 0) {
+		if (dv && dv->role == DIVERT_OUT)
+			p.port = dv->shown_port;
 		proto_addr_put(&p, &k->rep->remote);
-	/* does the connection stand? */
-	k->rep->value = k->c->state == API_S_OPEN;
+	}
+	/* does the connection stand, as far as the program knows? */
+	k->rep->value = k->c->state == API_S_OPEN &&
+			!(dv && dv->role == DIVERT_OUT && !dv->opened);
 	return 0;
 }
 
@@ -284,6 +309,11 @@ static int sock_op(struct api *a, struct call *k)
 	case PROTO_CONFIG:
 	case PROTO_IFS:
 	case PROTO_ROUTESRC:
+	case PROTO_HOSTS:
+	case PROTO_COUPLE:
+	case PROTO_TWIN:
+	case PROTO_UNTWIN:
+	case PROTO_TWINS:
 	case PROTO__LAST:
 		break;
 	}
@@ -296,6 +326,9 @@ static bool stack_op(struct api *a, struct call *k)
 	switch (k->rq->op) {
 	case PROTO_HOST:
 		ctlname_host(a, k->rq, k->rep, k->data, DATA_CAP);
+		return true;
+	case PROTO_HOSTS:
+		ctlname_hosts(a, k->rq, k->rep, k->data, DATA_CAP);
 		return true;
 	case PROTO_HOSTREV:
 		ctlname_hostrev(a, k->rq, k->rep, k->data, DATA_CAP);
@@ -318,7 +351,8 @@ static int answer(struct api *a, struct call *k)
 {
 	int r;
 
-	if (stack_op(a, k))
+	if (stack_op(a, k) || couple_request(a, k->ctl, k->rq, k->fd, k->rep,
+					     k->data, &k->reply_fd, k->now))
 		return k->rep->error;
 	r = find_sock(a, k);
 	if (r < 0)
@@ -357,9 +391,9 @@ static bool serve(struct api *a, struct api_sock *c, struct proto_req *rq,
 			 .data = data,
 			 .ctl = c,
 			 .fd = fd,
+			 .reply_fd = -1,
 			 .now = now};
 	struct iovec iov[2] = {{&rep, sizeof(rep)}, {data, 0}};
-	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
 
 	rq->text[rq->text_len] = '\0';
 	a->counters.control_calls++;
@@ -367,7 +401,7 @@ static bool serve(struct api *a, struct api_sock *c, struct proto_req *rq,
 	if (rq->flags & PROTO_F_ONEWAY)
 		return true;
 	iov[1].iov_len = rep.data_len;
-	if (sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+	if (passed_send(c->fd, iov, 2, k.reply_fd) >= 0)
 		return true;
 	/* it does not read its answers */
 	ctl_end(a, c);
@@ -406,13 +440,21 @@ void ctl_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now)
 static bool ctl_admit(struct api *a, int fd, mono_t now)
 {
 	struct api_sock *c = slots_new(a);
+	int r;
 
 	if (!c)
 		return false;
 	c->kind = API_CTL;
 	c->fd = fd;
-	if (a->n_ctl >= API_CTL_MAX || policy_admit(a, c, fd) < 0 ||
-	    api_watch(a, c) < 0) {
+	r = a->n_ctl >= API_CTL_MAX ? -EMFILE : policy_admit(a, c, fd, 0);
+	if (r == -EACCES) {
+		struct proto_rep rep = {.magic = PROTO_MAGIC, .error = r};
+		struct iovec io = {&rep, sizeof(rep)};
+
+		/* found by whoever asks, before the end */
+		(void)!passed_send(fd, &io, 1, -1);
+	}
+	if (r < 0 || api_watch(a, c) < 0) {
 		a->counters.refused++;
 		slots_free(a, c);
 		return true;

@@ -5,6 +5,7 @@
 #include "api/impl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,6 +36,32 @@ void ctlname_host(struct api *a, const struct proto_req *rq,
 		rep->error = -ENOENT;
 }
 
+void ctlname_hosts(struct api *a, const struct proto_req *rq,
+		   struct proto_rep *rep, uint8_t *data, size_t cap)
+{
+	const struct stackd_deck *d = a->deck;
+	int64_t i = rq->value;
+
+	if (i < 0) {
+		rep->error = -EINVAL;
+		return;
+	}
+	for (; i < d->n_hosts; i++) {
+		char addr[ADDR_TEXT_MAX],
+			line[ADDR_TEXT_MAX + sizeof(d->hosts[i].name) + 3];
+		int n;
+
+		ip_format(&d->hosts[i].addr, addr);
+		n = snprintf(line, sizeof(line), "%s %s\n", addr,
+			     d->hosts[i].name);
+		if (rep->data_len + (size_t)n > cap) {
+			rep->value = i;
+			return;
+		}
+		append(rep, data, cap, line, (size_t)n);
+	}
+}
+
 void ctlname_hostrev(struct api *a, const struct proto_req *rq,
 		     struct proto_rep *rep, uint8_t *data, size_t cap)
 {
@@ -52,6 +79,19 @@ void ctlname_hostrev(struct api *a, const struct proto_req *rq,
 		rep->error = 0;
 		return;
 	}
+}
+
+/* [RFC8106 5.3.1] Name servers of routers, behind those of the deck. */
+static uint32_t router_dns(struct api *a, struct proto_addr *ret, uint32_t max)
+{
+	struct ip_port p[ARRAY_SIZE(((struct proto_config *)0)->dns)];
+	uint32_t n =
+		ip_dns_servers(stack_ip(a->s), p,
+			       MIN(max, (uint32_t)ARRAY_SIZE(p)), mono_now());
+
+	for (uint32_t i = 0; i < n; i++)
+		proto_addr_put(&p[i], &ret[i]);
+	return n;
 }
 
 void ctlname_config(struct api *a, struct proto_rep *rep, uint8_t *data,
@@ -74,7 +114,14 @@ void ctlname_config(struct api *a, struct proto_rep *rep, uint8_t *data,
 
 		proto_addr_put(&p, &cf.dns[cf.n_dns++]);
 	}
-	memcpy(cf.search, d->search, MIN(sizeof(cf.search), sizeof(d->search)));
+	cf.n_dns += router_dns(a, cf.dns + cf.n_dns,
+			       (uint32_t)ARRAY_SIZE(cf.dns) - cf.n_dns);
+	if (!d->search[0])
+		(void)ip_dns_search(stack_ip(a->s), cf.search,
+				    sizeof(cf.search), mono_now());
+	else
+		memcpy(cf.search, d->search,
+		       MIN(sizeof(cf.search), sizeof(d->search)));
 	cf.search[sizeof(cf.search) - 1] = '\0';
 	append(rep, data, cap, &cf, sizeof(cf));
 }

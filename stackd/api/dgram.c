@@ -15,6 +15,7 @@ static void end(struct api *a, struct api_sock *c, mono_t now)
 {
 	struct sock *sk = c->sk;
 
+	couple_dgram_drop(a, c);
 	c->sk = NULL;
 	if (sk) {
 		sock_set_user(sk, NULL);
@@ -30,7 +31,7 @@ static int begin(struct api *a, struct api_sock *c, const struct proto_hello *h,
 		 uint64_t cookie, mono_t now)
 {
 	struct sock_owner owner;
-	int r = policy_admit(a, c, c->fd);
+	int r = policy_admit(a, c, c->fd, h->for_pid);
 
 	if (r < 0)
 		return r;
@@ -174,6 +175,8 @@ static int send_headed(struct api *a, struct api_sock *c, const uint8_t *b,
 	if (h.type != PROTO_D_DATA || proto_addr_get(&h.remote, &to) < 0 ||
 	    proto_addr_get(&h.local, &from) < 0)
 		return -EBADMSG;
+	if (ip_is_v4_mapped(&to.addr) && couple_is_dual(a, c))
+		return couple_dgram_send(a, c, b, n);
 	from.scope = h.ifindex;
 	io = (struct iovec){(uint8_t *)(uintptr_t)b + sizeof(h), n - sizeof(h)};
 	return send_with(a, c, &h, to.addr.family == IP_NONE ? NULL : &to,

@@ -5,7 +5,10 @@
  * stream.c is the life of a TCP socket with a program's end, pump.c moves its
  * bytes; listen.c is listeners and what is known of sockets before they
  * connect; dgram.c is UDP; ctl.c answers requests, ctlopt.c those about
- * options, ctlname.c those about names; policy.c says who may do what.
+ * options, ctlname.c those about names; policy.c says who may do what;
+ * couple.c is the other stack of a couple; divert.c is the door of the daemon
+ * that takes connections over, with its rules, divertsock.c the connections
+ * themselves.
  *
  * A record is one descriptor of ours or one socket of a program. Events name
  * records by handle (index and generation), never by pointer, so a record
@@ -16,9 +19,11 @@
 
 #include "api/api.h"
 #include "client/proto.h"
+#include "divert/divert.h"
 
 #include <sys/un.h>
 
+#define API_LISTEN_DIR "l"  /* of listeners' names, below RUN/ID */
 #define API_HELLO_MS 5000   /* a client's time for its first record */
 #define API_RETRY_MS 2      /* program's backlog full: try again */
 #define API_ACCEPT_BATCH 64 /* accepts per event */
@@ -46,10 +51,13 @@ enum api_kind {
 	API_WAITING, /* TCP socket without an end here: bound or listening */
 	API_DGRAM,   /* UDP socket, fd = our end */
 	API_CTL,     /* control connection */
+	API_TWIN,    /* fd = a UDP socket of ours at the other stack */
 	API_ACC_STREAM,
 	API_ACC_DGRAM,
 	API_ACC_CTL, /* listening sockets */
 	API_INOTIFY,
+	API_ACC_DIVERT, /* listening socket */
+	API_DIVERT,     /* the diverter's connection */
 };
 
 enum api_state {              /* of API_STREAM and API_DGRAM */
@@ -57,6 +65,8 @@ enum api_state {              /* of API_STREAM and API_DGRAM */
 		 API_S_CONNECTING,
 		 API_S_OPEN,
 		 API_S_DYING, /* reset, but the plant has not come; no sock */
+		 API_S_TWIN,  /* of API_WAITING: listens for the other stack */
+		 API_S_HELD,  /* waits for the diverter */
 };
 
 enum {
@@ -78,11 +88,30 @@ enum {
 	API_F_TURN = 32768, /* UDP: connected, waits for the front end's mark */
 };
 
+enum divert_role {
+	DIVERT_OUT,    /* a program's connection */
+	DIVERT_IN,     /* a connection for a program's listener */
+	DIVERT_SECURE, /* listener on the other port of a rule */
+};
+
+/* What a record has more when a rule covers it. */
+struct divert_conn {
+	struct list node; /* api_divert.conns or .secure */
+	struct api_sock *c;
+	uint64_t listener;   /* serial of the program's */
+	uint32_t rule;       /* its id */
+	uint16_t shown_port; /* program's port; the wire has another */
+	uint8_t role;        /* enum divert_role */
+	bool opened;         /* OUT: the program was told */
+	struct ip_port to;   /* OUT, held: where the program wants to go */
+};
+
 struct api_sock {
 	struct sock *sk;
-	uint64_t cookie;  /* of the program's end, 0 = not known */
-	struct list node; /* api.hello, retry, soon */
-	mono_t since;     /* when it was put there */
+	struct divert_conn *dv; /* NULL: nobody stands between */
+	uint64_t cookie;        /* of the program's end, 0 = not known */
+	struct list node;       /* api.hello, retry, soon */
+	mono_t since;           /* when it was put there */
 	uint32_t gen, index;
 	uint32_t cookie_next; /* index + 1 */
 	int fd;
@@ -90,6 +119,8 @@ struct api_sock {
 	uint32_t skip;      /* bytes at the front that are not stream */
 	uint32_t lag;       /* bytes at the front that were delivered */
 	uint32_t listen_no; /* name of the listener's file, 0 none */
+	uint32_t twin;      /* UDP in a couple: the other record's index + 1 */
+	int path_fd;        /* O_PATH of a listener in a couple, -1 none */
 	uid_t uid;
 	pid_t pid;
 	gid_t gid;
@@ -113,8 +144,45 @@ struct api_uid {
 	uint32_t n;
 };
 
+#define API_DIVERT_QUEUE_MAX 65536 /* messages that wait for the diverter */
+#define API_DIVERT_BATCH 256
+#define API_HELD_MAX 4096 /* connections that wait for it */
+
+struct api_rule {
+	struct divert_rule r;
+	char program[DIVERT_TEXT_MAX]; /* path, name, or "" = any */
+};
+
+struct api_rules {
+	struct api_rule *at;
+	uint32_t n, cap;
+};
+
+struct api_divert {
+	struct api_sock *peer; /* the diverter, NULL: none */
+	bool live;             /* its rules are in force */
+	bool loading;          /* between BEGIN and COMMIT */
+	struct api_rules set, next, added;
+	struct list conns, secure; /* struct divert_conn */
+	struct list held;          /* api_sock.node, oldest first */
+	uint32_t n_held;
+	struct divert_msg *queue; /* ring, while its socket is full */
+	uint32_t q_head, q_n, q_cap;
+};
+
 #define API_CHUNK 256
 #define API_CHUNKS_MAX 4096
+
+struct api_couple {
+	int link;          /* control connection to the other stack, -1 none */
+	bool up;           /* it answered last time */
+	bool told;         /* the operator has heard of it */
+	uint64_t instance; /* its life, 0 none yet */
+	mono_t next;       /* look at it then */
+	char by[4];        /* ID of a stack that is coupled with us */
+	mono_t by_at;      /* when it last said so */
+	uint32_t n_twins;  /* records without a watch of their own */
+};
 
 struct api {
 	struct stack *s;
@@ -132,7 +200,7 @@ struct api {
 
 	struct list hello, retry; /* oldest first */
 	struct list soon;         /* more work than one event's share */
-	struct api_sock *door[3]; /* stream, dgram, control */
+	struct api_sock *door[4]; /* stream, dgram, control, divert */
 	mono_t timer_at;
 
 	int dir_fd, lock_fd, listen_dir_fd, inotify_fd;
@@ -140,9 +208,13 @@ struct api {
 	uint32_t listen_next;
 	uint32_t n_ctl;
 
+	struct api_couple couple;
+	uint64_t instance; /* a number of this life */
 	struct api_fail fails[API_FAIL_SETS][API_FAIL_WAYS];
 	uint32_t fail_clock;
 	struct api_uid *uids[64];
+
+	struct api_divert dv;
 
 	uint8_t scratch[API_SCRATCH];
 };
@@ -173,11 +245,24 @@ int api_watch(struct api *a, struct api_sock *c) MUST_USE;
 void api_watch_out(struct api *a, struct api_sock *c);
 
 /* ---- policy.c */
-/* Fills uid, pid, gid from the peer of `fd` and counts the socket. 0,
- * -EACCES (deck), -EMFILE (too many for this user). */
-int policy_admit(struct api *a, struct api_sock *c, int fd) MUST_USE;
+/* Fills uid, pid, gid from the peer of `fd` and counts the socket; for_pid:
+ * see policy_speaks_for(). 0, -EACCES (deck), -EMFILE (too many for this
+ * user). */
+int policy_admit(struct api *a, struct api_sock *c, int fd,
+		 uint32_t for_pid) MUST_USE;
 void policy_leave(struct api *a, struct api_sock *c);
-int policy_may_bind(const struct api *a, uid_t uid, uint16_t port) MUST_USE;
+/* Another stackd, or root. */
+bool policy_is_stack(uid_t uid);
+/* May `speaker`, a control connection or a copy of one that speaks for a
+ * program, have a socket? 0 or -EACCES. */
+int policy_may_use(const struct api *a,
+		   const struct api_sock *speaker) MUST_USE;
+/* May whoever asks through `ctl` have the port? 0 or -EACCES. */
+int policy_may_bind(const struct api *a, const struct api_sock *ctl,
+		    uint32_t for_pid, uint16_t port) MUST_USE;
+/* Whose process it is: the peer's own word about `pid` (0 none) is taken when
+ * the peer is root, or when the process is the same user's. */
+void policy_speaks_for(struct api_sock *c, uint32_t pid);
 struct sock_owner policy_owner(const struct api_sock *c);
 
 /* ---- passed.c: records with a descriptor attached */
@@ -188,6 +273,8 @@ struct passed {
 /* recvmsg with one descriptor at most; length or negative errno. */
 ssize_t passed_recv(int fd, void *buf, size_t len, int flags,
 		    struct passed *ret);
+/* sendmsg without waiting, with `with` attached unless it is -1. */
+ssize_t passed_send(int fd, const struct iovec *iov, int n, int with);
 uint64_t passed_cookie(int fd);
 /* An AF_UNIX socket of this type? */
 bool passed_is(int fd, int type);
@@ -214,7 +301,8 @@ enum pump_end {
 	PUMP_END,   /* all that the program wrote was taken, no more comes */
 	PUMP_RESET, /* the program's end is broken */
 };
-/* Program to engine. */
+/* Program to engine. PUMP_END of a program that has gone (API_F_HUP): our
+ * end's queue is empty, the plant included. */
 enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now);
 /* Engine to program; true when nothing is left in the engine. */
 bool pump_push(struct api *a, struct api_sock *c, mono_t now);
@@ -245,9 +333,98 @@ int dgram_connect(struct api *a, struct api_sock *c, const struct ip_port *to,
 void dgram_retry(struct api *a, struct api_sock *c, mono_t now);
 void dgram_hello(struct api *a, struct api_sock *c, mono_t now);
 
+/* Our end of a new AF_UNIX connection to the listener `l`, named after
+ * `serial` and both addresses. 0; -EAGAIN: its backlog is full. */
+int listen_connect(struct api *a, const struct api_sock *l, uint64_t serial,
+		   const struct ip_port *local, const struct ip_port *remote,
+		   int *ret) MUST_USE;
+
+/* ---- divert.c */
+void divert_init(struct api *a);
+void divert_fini(struct api *a);
+void divert_accept(struct api *a, struct api_sock *acc, mono_t now);
+void divert_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now);
+/* What the diverter said is heard now: before a question that its words
+ * answer. */
+void divert_drain(struct api *a, mono_t now);
+/* More of the queue to the diverter. */
+void divert_flush(struct api *a, mono_t now);
+/* A message without descriptors; waits in the queue if need be. */
+void divert_tell(struct api *a, struct divert_msg *m, mono_t now);
+/* The rule that covers a program's port; NULL: none, or it says "pass".
+ * `index` is 0 at first and goes on behind the rule found: several may cover
+ * one listener. */
+const struct api_rule *divert_find(struct api *a, bool inbound, uint16_t port,
+				   const struct ip_addr *local,
+				   const struct ip_addr *remote,
+				   const struct sock_owner *owner,
+				   uint32_t *index);
+/* A rule of DIVERT_R_ONCE was used. */
+void divert_used(struct api *a, uint32_t id);
+/* How long connections wait for a diverter. */
+dur_t divert_wait(const struct api *a);
+
+/* ---- divertsock.c */
+/* A program connects to `to`: 0 = nobody is in between, 1 = the rest is done
+ * by others, or negative errno for the program. */
+int divert_out(struct api *a, struct api_sock *c, const struct ip_port *to,
+	       mono_t now) MUST_USE;
+/* A connection arrived at `l`: 0 = for the program, 1 = taken, -EAGAIN. */
+int divert_arrived(struct api *a, struct api_sock *l, struct sock *sk,
+		   mono_t now) MUST_USE;
+/* The connection stands; or was ended by the engine. */
+void divert_connected(struct api *a, struct api_sock *c, mono_t now);
+void divert_gone(struct api *a, struct api_sock *c, int error, mono_t now);
+/* Listeners of programs come and go. */
+void divert_listen(struct api *a, struct api_sock *l, mono_t now);
+void divert_unlisten(struct api *a, struct api_sock *l, mono_t now);
+/* A new set of rules is in force: listeners are looked at again and held
+ * connections go on. */
+void divert_refresh(struct api *a, mono_t now);
+/* The diverter has gone: its connections are reset. */
+void divert_orphan(struct api *a, mono_t now);
+void divert_introduce(struct api *a, struct divert_msg *m, mono_t now);
+void divert_opened(struct api *a, const struct divert_msg *m);
+void divert_failed(struct api *a, const struct divert_msg *m);
+void divert_reset(struct api *a, const struct divert_msg *m, mono_t now);
+/* A held connection has its turn; `expired`: its time is over. */
+void divert_again(struct api *a, struct api_sock *c, bool expired, mono_t now);
+void divert_forget(struct api *a, struct api_sock *c); /* frees c->dv */
+
 /* ---- ctl.c */
 void ctl_accept(struct api *a, struct api_sock *acc, mono_t now);
 void ctl_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now);
+
+/* ---- couple.c */
+#define API_COUPLE_MS 1000     /* between looks at the other stack */
+#define API_COUPLE_WAIT_MS 500 /* for its answer */
+int couple_init(struct api *a) MUST_USE;
+void couple_fini(struct api *a);
+void couple_tick(struct api *a, mono_t now);
+/* When couple_tick() is due; MONO_NEVER without a couple. */
+mono_t couple_deadline(const struct api *a);
+/* A request of another stack: true, with the answer in *rep and perhaps a
+ * descriptor (borrowed) in *ret_fd. */
+bool couple_request(struct api *a, const struct api_sock *ctl,
+		    const struct proto_req *rq, int fd, struct proto_rep *rep,
+		    uint8_t *data, int *ret_fd, mono_t now);
+/* A listener is about to listen, has ended. -EADDRINUSE: the port is taken
+ * there. */
+int couple_listen(struct api *a, struct api_sock *c, int backlog) MUST_USE;
+void couple_unlisten(struct api *a, const struct api_sock *c);
+/* The address to hand a connection to, of a record with path_fd. */
+socklen_t couple_path(const struct api_sock *c, struct sockaddr_un *ret);
+/* Does the program behind path_fd still have its socket? */
+bool couple_alive(const struct api_sock *c);
+/* UDP: binds both; sends to an IPv4 address; ends. */
+int couple_dgram_bind(struct api *a, struct api_sock *c,
+		      uint16_t port) MUST_USE;
+int couple_dgram_send(struct api *a, struct api_sock *c, const uint8_t *b,
+		      size_t n) MUST_USE;
+void couple_dgram_drop(struct api *a, struct api_sock *c);
+void couple_dgram_event(struct api *a, struct api_sock *tw, uint32_t ev);
+/* Is this a socket that serves both families, in a couple? */
+bool couple_is_dual(const struct api *a, const struct api_sock *c);
 
 /* ---- ctlopt.c */
 int ctlopt_set(struct api *a, struct api_sock *c, int32_t name, int64_t v,
@@ -261,6 +438,8 @@ int ctlopt_set_cc(struct api *a, struct api_sock *c, const char *name,
 /* Each writes its data behind *rep and sets data_len. */
 void ctlname_host(struct api *a, const struct proto_req *rq,
 		  struct proto_rep *rep, uint8_t *data, size_t cap);
+void ctlname_hosts(struct api *a, const struct proto_req *rq,
+		   struct proto_rep *rep, uint8_t *data, size_t cap);
 void ctlname_hostrev(struct api *a, const struct proto_req *rq,
 		     struct proto_rep *rep, uint8_t *data, size_t cap);
 void ctlname_config(struct api *a, struct proto_rep *rep, uint8_t *data,

@@ -72,13 +72,20 @@ int listen_adopt(struct api *a, int fd, const struct sock_owner *owner,
 /* ---- names of listeners
  * ------------------------------------------------------- */
 
+/* By its path: a walk through /proc costs a twentieth of a connection more,
+ * and is left for run directories with long names. */
 static socklen_t file_addr(const struct api *a, uint32_t no,
 			   struct sockaddr_un *ret)
 {
+	int n;
+
 	memset(ret, 0, sizeof(*ret));
 	ret->sun_family = AF_UNIX;
-	snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%u",
-		 a->listen_dir_fd, no);
+	n = snprintf(ret->sun_path, sizeof(ret->sun_path),
+		     "%s/" API_LISTEN_DIR "/%u", a->dir, no);
+	if (n < 0 || (size_t)n >= sizeof(ret->sun_path))
+		snprintf(ret->sun_path, sizeof(ret->sun_path),
+			 "/proc/self/fd/%d/%u", a->listen_dir_fd, no);
 	return sizeof(*ret);
 }
 
@@ -121,8 +128,10 @@ int listen_start(struct api *a, struct api_sock *c, int fd, int backlog,
 
 	if (c->kind != API_WAITING)
 		return -EINVAL;
-	if (!c->listen_no)
+	if (!c->listen_no && c->path_fd < 0)
 		r = bind_file(a, c, fd);
+	if (r == 0)
+		r = couple_listen(a, c, backlog);
 	if (r < 0)
 		return r;
 	r = stack_sock_listen(a->s, c->sk, (uint32_t)MAX(backlog, 0), now);
@@ -130,7 +139,12 @@ int listen_start(struct api *a, struct api_sock *c, int fd, int backlog,
 		return r;
 	if (listen(fd, backlog) < 0)
 		return -errno;
+	if (c->flags & API_F_LISTEN)
+		return 0; /* only the backlog changed */
 	c->flags |= API_F_LISTEN;
+	/* `fd` keeps this one alive; another may have had the wire's port */
+	listen_inotify(a, now);
+	divert_listen(a, c, now);
 	return 0;
 }
 
@@ -138,6 +152,9 @@ void listen_stop(struct api *a, struct api_sock *c, mono_t now)
 {
 	struct sock *sk = c->sk;
 
+	couple_unlisten(a, c);
+	if (c->flags & API_F_LISTEN)
+		divert_unlisten(a, c, now);
 	c->sk = NULL;
 	if (sk) {
 		sock_set_user(sk, NULL);
@@ -184,27 +201,43 @@ static void set_opened(struct api_sock *l, struct api_sock *c, struct sock *sk)
 	sock_set_user(sk, c);
 }
 
+int listen_connect(struct api *a, const struct api_sock *l, uint64_t serial,
+		   const struct ip_port *local, const struct ip_port *remote,
+		   int *ret)
+{
+	struct sockaddr_un u = {.sun_family = AF_UNIX};
+	size_t n;
+	socklen_t len;
+	int r = 0, fd;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	n = proto_name_emit(serial, local, remote, u.sun_path);
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	if (bind(fd, (struct sockaddr *)&u, len) < 0)
+		r = -errno;
+	len = l->listen_no ? file_addr(a, l->listen_no, &u)
+			   : couple_path(l, &u);
+	if (r == 0 && connect(fd, (struct sockaddr *)&u, len) < 0)
+		r = -errno;
+	if (r < 0)
+		close(fd);
+	else
+		*ret = fd;
+	return r;
+}
+
 /* Our end, connected to the program's listener under a name that tells both
  * addresses. -EAGAIN: its backlog is full. */
 static int connect_child(struct api *a, struct api_sock *l, struct api_sock *c,
 			 const struct sock *sk)
 {
 	struct ip_port local, remote = {0};
-	struct sockaddr_un u = {.sun_family = AF_UNIX};
-	size_t n;
-	socklen_t len;
 
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return -errno;
 	sock_local(sk, &local);
 	(void)!sock_remote(sk, &remote);
-	n = proto_name_emit(slots_serial(c), &local, &remote, u.sun_path);
-	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-	if (bind(c->fd, (struct sockaddr *)&u, len) < 0)
-		return -errno;
-	len = file_addr(a, l->listen_no, &u);
-	return connect(c->fd, (struct sockaddr *)&u, len) < 0 ? -errno : 0;
+	return listen_connect(a, l, slots_serial(c), &local, &remote, &c->fd);
 }
 
 static int hand_over(struct api *a, struct api_sock *l, struct sock *sk)
@@ -231,11 +264,18 @@ static void accept_children(struct api *a, struct api_sock *l, mono_t now)
 	struct sock *sk;
 
 	while ((sk = stack_sock_accept(a->s, l->sk))) {
-		int r = hand_over(a, l, sk);
+		int r = divert_arrived(a, l, sk, now);
 
 		if (r == 0)
+			r = hand_over(a, l, sk);
+		if (r >= 0)
 			continue;
 		stack_sock_unaccept(a->s, l->sk, sk);
+		/* nobody watches this one for us */
+		if (r == -ECONNREFUSED && l->path_fd >= 0) {
+			listen_stop(a, l, now);
+			return;
+		}
 		/* full, or short of descriptors: later; a dead listener is
 		 * told by inotify, and its children with it */
 		api_timed(a, &a->retry, l, now);
@@ -251,6 +291,10 @@ void listen_ready(struct api *a, struct api_sock *c, unsigned ev, mono_t now)
 		listen_inotify(a, now);
 		if (slots_of_serial(a, serial) != c)
 			return;
+		if (c->path_fd >= 0 && c->wd < 0 && !couple_alive(c)) {
+			listen_stop(a, c, now);
+			return;
+		}
 	}
 	if ((ev & SOCK_EV_ACCEPT) && !(c->flags & API_F_TIMED))
 		accept_children(a, c, now);

@@ -39,6 +39,28 @@ ssize_t passed_recv(int fd, void *buf, size_t len, int flags,
 	return n;
 }
 
+ssize_t passed_send(int fd, const struct iovec *iov, int n, int with)
+{
+	union {
+		char b[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u = {.b = {0}};
+	struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+			   .msg_iovlen = (size_t)n};
+	struct cmsghdr *h;
+
+	if (with >= 0) {
+		m.msg_control = u.b;
+		m.msg_controllen = sizeof(u.b);
+		h = CMSG_FIRSTHDR(&m);
+		h->cmsg_level = SOL_SOCKET;
+		h->cmsg_type = SCM_RIGHTS;
+		h->cmsg_len = CMSG_LEN(sizeof(with));
+		memcpy(CMSG_DATA(h), &with, sizeof(with));
+	}
+	return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 uint64_t passed_cookie(int fd)
 {
 	uint64_t c = 0;

@@ -10,7 +10,7 @@
  *
  * Tiny messages are only peeked at (one system call) and the queue is emptied
  * up to its last byte once in a while; large amounts are read for good,
- * straight into the engine's buffers.
+ * straight into the engine's buffers. When the program has gone, so is all.
  *
  * What is left in the queue counts against the program's send buffer with all
  * its overhead, and the program may write only while at most a quarter of
@@ -66,10 +66,31 @@ static enum step failed(ssize_t n)
 	return errno == EAGAIN || errno == EINTR ? STEP_DRY : STEP_RESET;
 }
 
+/*
+ * One read: `front` bytes that are no news, then into iov[1..n], the room
+ * that was reserved in the engine; what came there is committed, and the rest
+ * of the room given back. As recvmsg(2); *ret_flags may be NULL.
+ */
+static ssize_t read_behind(struct api *a, struct api_sock *c, uint32_t front,
+			   struct iovec *iov, int n, int flags, int *ret_flags,
+			   mono_t now)
+{
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n + 1};
+	ssize_t got;
+
+	iov[0] = (struct iovec){a->scratch, front};
+	got = recvmsg(c->fd, &m, flags | MSG_DONTWAIT);
+	stack_sock_write_commit(a->s, c->sk,
+				got > (ssize_t)front ? (size_t)got - front : 0,
+				false, now);
+	if (ret_flags)
+		*ret_flags = m.msg_flags;
+	return got;
+}
+
 static enum step peek_step(struct api *a, struct api_sock *c, mono_t now)
 {
 	struct iovec iov[API_IOV + 1];
-	struct msghdr m = {.msg_iov = iov};
 	uint32_t front = c->lag + c->skip;
 	int n = API_IOV;
 	size_t space = stack_sock_write_reserve(a->s, c->sk, API_PEEK_CAP,
@@ -78,13 +99,7 @@ static enum step peek_step(struct api *a, struct api_sock *c, mono_t now)
 
 	if (!space)
 		return STEP_FULL;
-	iov[0] = (struct iovec){a->scratch, front};
-	m.msg_iovlen = (size_t)n + 1;
-	got = recvmsg(c->fd, &m, MSG_PEEK | MSG_DONTWAIT);
-	/* with nothing too: it gives back what was reserved */
-	stack_sock_write_commit(a->s, c->sk,
-				got > (ssize_t)front ? (size_t)got - front : 0,
-				false, now);
+	got = read_behind(a, c, front, iov, n, MSG_PEEK, NULL, now);
 	if (got <= 0)
 		return failed(got);
 	if ((size_t)got < front)
@@ -113,7 +128,6 @@ static void iov_cut(struct iovec *iov, int *n, size_t len)
 static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 {
 	struct iovec iov[API_IOV + 1];
-	struct msghdr m = {.msg_iov = iov};
 	int queued = 0, n = API_IOV;
 	size_t fresh, space;
 	ssize_t got;
@@ -132,12 +146,7 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 	fresh = (size_t)queued - c->lag - 1;
 	space = MIN(space, fresh);
 	iov_cut(iov + 1, &n, space);
-	iov[0] = (struct iovec){a->scratch, c->lag};
-	m.msg_iovlen = (size_t)n + 1;
-	got = recvmsg(c->fd, &m, MSG_DONTWAIT);
-	stack_sock_write_commit(
-		a->s, c->sk, got > (ssize_t)c->lag ? (size_t)got - c->lag : 0,
-		false, now);
+	got = read_behind(a, c, c->lag, iov, n, 0, NULL, now);
 	if (got <= 0)
 		return failed(got);
 	if ((size_t)got < c->lag) {
@@ -150,6 +159,29 @@ static enum step bulk_step(struct api *a, struct api_sock *c, mono_t now)
 	return STEP_MORE;
 }
 
+/* The program has gone: no byte need be kept back for it, so all that is left
+ * is read for good. Nobody writes any more, hence a short read is the end;
+ * unless a descriptor was attached, which cuts a read. */
+static enum step last_step(struct api *a, struct api_sock *c, mono_t now)
+{
+	struct iovec iov[API_IOV + 1];
+	uint32_t front = c->lag + c->skip;
+	int n = API_IOV, flags;
+	size_t space = stack_sock_write_reserve(a->s, c->sk, API_BULK_MAX,
+						iov + 1, &n);
+	ssize_t got;
+
+	if (!space)
+		return STEP_FULL;
+	got = read_behind(a, c, front, iov, n, 0, &flags, now);
+	if (got <= 0)
+		return failed(got);
+	c->skip = 0;
+	c->lag = front - MIN((uint32_t)got, front);
+	return (size_t)got < front + space && !(flags & MSG_CTRUNC) ? STEP_END
+								    : STEP_MORE;
+}
+
 enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now)
 {
 	enum step st = STEP_MORE;
@@ -159,7 +191,9 @@ enum pump_end pump_pull(struct api *a, struct api_sock *c, mono_t now)
 		return r == -EAGAIN ? PUMP_OK : PUMP_RESET;
 	c->flags &= (uint16_t)~API_F_FULL;
 	while (st == STEP_MORE) {
-		if ((c->flags & API_F_BULK) && !c->skip)
+		if (c->flags & API_F_HUP)
+			st = last_step(a, c, now);
+		else if ((c->flags & API_F_BULK) && !c->skip)
 			st = bulk_step(a, c, now);
 		else
 			st = peek_step(a, c, now);

@@ -54,7 +54,7 @@ struct api_sock *slots_new(struct api *a)
 	memset(c, 0, sizeof(*c));
 	c->gen = gen;
 	c->index = index;
-	c->fd = c->wd = -1;
+	c->fd = c->wd = c->path_fd = -1;
 	list_init(&c->node);
 	a->counters.open++;
 	return c;
@@ -236,12 +236,15 @@ void slots_free(struct api *a, struct api_sock *c)
 	if (c->flags & API_F_COUNTED)
 		policy_leave(a, c);
 	listen_forget_file(a, c);
+	divert_forget(a, c);
 	cookie_unlink(a, c);
 	slots_clear_wd(a, c);
 	api_untimed(c);
 	if (c->fd >= 0)
 		close(c->fd);
-	c->fd = -1;
+	if (c->path_fd >= 0)
+		close(c->path_fd);
+	c->fd = c->path_fd = -1;
 	c->kind = API_FREE;
 	c->sk = NULL;
 	c->gen++;

@@ -73,6 +73,8 @@ static void drop_sock(struct api *a, struct api_sock *c, bool reset, mono_t now)
 void stream_abort(struct api *a, struct api_sock *c, int error, mono_t now)
 {
 	stream_fail_note(a, c->cookie, error);
+	if (c->dv)
+		divert_gone(a, c, error, now);
 	drop_sock(a, c, true, now);
 	/* Closing now, before the program has accepted and planted its byte,
 	 * would look like an end of file. */
@@ -168,7 +170,7 @@ static int hello_connect(struct api *a, struct api_sock *c,
 {
 	struct sock_owner owner;
 	struct ip_port to;
-	int r = policy_admit(a, c, c->fd);
+	int r = policy_admit(a, c, c->fd, h->for_pid);
 
 	if (r < 0)
 		return r;
@@ -186,6 +188,9 @@ static int hello_connect(struct api *a, struct api_sock *c,
 			return r;
 		opts_apply(a, c->sk, &h->opts, now);
 	}
+	r = divert_out(a, c, &to, now);
+	if (r != 0)
+		return MIN(r, 0);
 	return stack_sock_connect(a->s, c->sk, &to, now);
 }
 
@@ -301,7 +306,9 @@ static bool pulled(struct api *a, struct api_sock *c, enum pump_end e,
 	if (e != PUMP_END)
 		return false;
 	if (c->flags & API_F_HUP) {
-		stream_close(a, c, now);
+		/* nothing is left in our end's queue: see pump.c */
+		drop_sock(a, c, false, now);
+		slots_free(a, c);
 		return true;
 	}
 	if (!(c->flags & API_F_FIN)) {
@@ -331,6 +338,8 @@ void stream_ready(struct api *a, struct api_sock *c, unsigned ev, mono_t now)
 		if (!(ev & SOCK_EV_CONN))
 			return;
 		c->state = API_S_OPEN;
+		if (c->dv)
+			divert_connected(a, c, now);
 		if (pulled(a, c, pump_pull(a, c, now), now))
 			return;
 	}
@@ -369,6 +378,12 @@ static void open_event(struct api *a, struct api_sock *c, uint32_t ev,
 		/* the program gave up while connecting */
 		if (ev & EPOLLHUP)
 			stream_close(a, c, now);
+		return;
+	}
+	if ((c->flags & (API_F_FIN | API_F_HUP)) == (API_F_FIN | API_F_HUP)) {
+		/* nothing can come behind a FIN: there is no space to pull
+		 * into, which must not hide that the program has gone */
+		stream_close(a, c, now);
 		return;
 	}
 	if ((ev & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) &&

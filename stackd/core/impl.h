@@ -3,7 +3,7 @@
  *
  * stack.c lives and dies, input.c brings packets in, output.c takes frames
  * out, socket.c is what programs do, opts.c their options, timewait.c the
- * records of dead connections, iter.c the displays.
+ * records of dead connections, iter.c the displays, gate.c closed ports.
  */
 #ifndef COUPLET_CORE_IMPL_H
 #define COUPLET_CORE_IMPL_H
@@ -17,6 +17,7 @@
 #define LOOP_MAX_PKTS 4096 /* packets on the loopback */
 #define EVENTS_MAX 256
 #define BURST_FRAMES 8 /* of one socket before the next has its turn */
+#define CORE_LOOPBACK_IFINDEX 1
 
 struct reply {
 	struct tcp_tuple tuple;

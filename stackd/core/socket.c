@@ -96,8 +96,7 @@ void core_settle(struct stack *s, struct sock *sk, mono_t now)
 	(void)!heap_set(&s->timers, sk, tcp_conn_deadline(sk->conn));
 }
 
-/* ---- life
- * -------------------------------------------------------------------- */
+/* ---- life ---- */
 
 int stack_sock_new(struct stack *s, enum sock_type type, enum ip_family family,
 		   const struct sock_owner *owner, void *user,
@@ -216,8 +215,7 @@ void stack_sock_reset(struct stack *s, struct sock *sk, mono_t now)
 	core_mark_ready(s, sk);
 }
 
-/* ---- names
- * -------------------------------------------------------------------- */
+/* ---- names ---- */
 
 /* Addresses of programs to ours: a v4-mapped one on a v6 socket means IPv4. */
 static int internal_addr(const struct sock *sk, const struct ip_port *in,
@@ -295,8 +293,7 @@ int stack_sock_bind(struct stack *s, struct sock *sk, const struct ip_port *at)
 	return 0;
 }
 
-/* ---- connect
- * --------------------------------------------------------------------- */
+/* ---- connect ---- */
 
 static bool tuple_free(struct stack *s, const struct sock *sk, uint32_t hash,
 		       uint16_t port, mono_t now)
@@ -349,7 +346,8 @@ static int connect_port(struct stack *s, struct sock *sk, mono_t now)
 	return -EADDRNOTAVAIL;
 }
 
-/* Route, source address, port and a place in the table. */
+/* Route, source address, port and a place in the table [RFC9293 3.9.1.1
+ * MUST-43, MUST-44]. */
 static int tcp_connect_names(struct stack *s, struct sock *sk,
 			     struct tcp_path *tp, mono_t now)
 {
@@ -385,6 +383,7 @@ static int tcp_connect(struct stack *s, struct sock *sk, mono_t now)
 	struct tcp_tuple t;
 	int r;
 
+	/* [RFC9293 3.9.1.1 MUST-46] */
 	if (ip_is_multicast(&sk->remote.addr) ||
 	    ip_is_broadcast(&sk->remote.addr))
 		return -ENETUNREACH;
@@ -488,8 +487,7 @@ int stack_sock_connect(struct stack *s, struct sock *sk,
 	return r;
 }
 
-/* ---- listen
- * ------------------------------------------------------------------------- */
+/* ---- listen ---- */
 
 int stack_sock_listen(struct stack *s, struct sock *sk, uint32_t backlog,
 		      mono_t now)
@@ -558,23 +556,7 @@ void stack_sock_unaccept(struct stack *s, struct sock *listener,
 	listener->listen->n_accept++;
 }
 
-void stack_port_suspend(struct stack *s, uint16_t port, bool suspended)
-{
-	uint8_t bit = (uint8_t)(1u << (port & 7));
-
-	if (suspended)
-		s->ports.suspended[port >> 3] |= bit;
-	else
-		s->ports.suspended[port >> 3] &= (uint8_t)~bit;
-}
-
-bool stack_port_suspended(const struct stack *s, uint16_t port)
-{
-	return s->ports.suspended[port >> 3] & (1u << (port & 7));
-}
-
-/* ---- TCP data
- * -------------------------------------------------------------------------- */
+/* ---- TCP data ---- */
 
 size_t stack_sock_write_reserve(struct stack *s, struct sock *sk, size_t max,
 				struct iovec *iov, int *n)
@@ -724,11 +706,11 @@ int stack_udp_send(struct stack *s, struct sock *sk, const struct ip_port *to,
 	int r;
 
 	(void)now;
-	if (sk->error) {
-		r = -sk->error;
-		sk->error = 0;
+	gso_size = gso_size ? gso_size : sk->udp->segment;
+	r = -sk->error;
+	sk->error = 0;
+	if (r < 0)
 		return r;
-	}
 	r = udp_dest(sk, to, &store, &dst);
 	if (r < 0)
 		return r;
@@ -743,9 +725,10 @@ int stack_udp_send(struct stack *s, struct sock *sk, const struct ip_port *to,
 	r = udp_route(s, sk, dst, from, &u->path);
 	if (r < 0)
 		return r;
-	/* IP_PMTUDISC_DO 2, IP_PMTUDISC_PROBE 3: never fragment */
-	if (sk->pmtudisc >= 2 && sk->pmtudisc <= 3 && !gso_size &&
-	    len + UDP_HDR_LEN + (u->path.dst.family == IP_V4 ? 20 : 40) >
+	/* IP_PMTUDISC_DO 2, _PROBE 3 and UDP_SEGMENT never fragment */
+	if (((sk->pmtudisc >= 2 && sk->pmtudisc <= 3) || gso_size) &&
+	    (gso_size ? MIN(len, gso_size) : len) + UDP_HDR_LEN +
+			    (u->path.dst.family == IP_V4 ? 20 : 40) >
 		    u->path.mtu)
 		return -EMSGSIZE;
 	u->p = udp_gather(s, iov, n, len);

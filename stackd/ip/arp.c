@@ -60,7 +60,9 @@ static void input(struct ip_iface *ifc, const struct arp_packet *a, mono_t now)
 	if (memcmp(a->sha, ifc->cfg.mac, ETHER_MAC_LEN) == 0)
 		return; /* our own, looped back */
 	learn(ifc, a, for_us, now);
-	if (for_us && a->op == ARP_REQUEST)
+	/* who claims to be us was told above, if at all [RFC5227 2.4] */
+	if (for_us && a->op == ARP_REQUEST &&
+	    !ip_ifaddr_find(ifc->ips, &a->spa))
 		ip_arp_send(ifc, ARP_REPLY, a->sha, &a->tpa, a->sha, &a->spa);
 }
 

@@ -77,6 +77,7 @@ void sock_free(struct sock *sk, struct pkt_pool *pool)
 	free(sk);
 }
 
+/* [RFC9293 3.9.1.1 MUST-45] */
 void sock_route_set(struct sock *sk, const struct ip_path *path)
 {
 	sk->route = (struct sock_route){
@@ -86,6 +87,7 @@ void sock_route_set(struct sock *sk, const struct ip_path *path)
 		.gso_max = path->gso_max,
 		.next_hop = path->next_hop,
 		.loopback = path->loopback,
+		.mtu_locked = path->mtu_locked,
 	};
 }
 
@@ -99,6 +101,7 @@ void sock_route_get(const struct sock *sk, struct ip_path *ret)
 		.mtu = sk->route.mtu,
 		.gso_max = sk->route.gso_max,
 		.loopback = sk->route.loopback,
+		.mtu_locked = sk->route.mtu_locked,
 		.gen = sk->route.gen,
 	};
 }

@@ -24,6 +24,7 @@ struct sock_udp {
 	uint32_t mcast_if;
 	int16_t mcast_ttl;
 	bool mcast_loop, broadcast;
+	uint16_t segment; /* UDP_SEGMENT, 0 none */
 	uint8_t n_groups;
 	struct {
 		uint32_t ifindex;
@@ -59,7 +60,7 @@ struct sock_route {
 	uint64_t gen;
 	uint32_t ifindex, mtu, gso_max;
 	struct ip_addr next_hop;
-	bool loopback;
+	bool loopback, mtu_locked;
 };
 
 struct sock {
@@ -140,6 +141,7 @@ struct port_entry {
 struct ports {
 	struct port_entry *buckets[PORTS_BUCKETS];
 	uint8_t suspended[8192]; /* bit per port */
+	uint8_t closed[8192];    /* to the world, likewise */
 };
 
 struct port_entry *ports_find(const struct ports *p, enum sock_type type,

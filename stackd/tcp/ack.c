@@ -28,12 +28,21 @@ void tcp_ack_set_window(struct tcp_conn *c, const struct tcp_seg *in)
 	c->snd_wl2 = in->h.ack;
 }
 
-/* True: the window changed. */
-static bool update_window(struct tcp_conn *c, const struct tcp_seg *in)
+/*
+ * True: the window changed. [RFC9293 3.10.7.4 fifth] takes it from newer
+ * segments only. What acknowledges more is newer, wherever its text lies (a
+ * retransmission): an offset from the old SND.UNA must not be counted from
+ * the new one, beyond what the peer ever promised.
+ * [RFC9293 3.8.6 MUST-34]
+ */
+static bool update_window(struct tcp_conn *c, const struct tcp_seg *in,
+			  bool advanced)
 {
 	uint32_t old = c->snd_wnd;
 
-	if (!seq_lt(c->snd_wl1, in->h.seq) &&
+	if (seq_lt(in->h.ack, c->snd_una)) /* only SND.UNA =< SEG.ACK */
+		return false;
+	if (!advanced && !seq_lt(c->snd_wl1, in->h.seq) &&
 	    !(seq_eq(c->snd_wl1, in->h.seq) && seq_leq(c->snd_wl2, in->h.ack)))
 		return false;
 	tcp_ack_set_window(c, in);
@@ -59,19 +68,19 @@ static bool is_dsack(const struct tcp_conn *c, const struct tcp_seg *in)
 	       seq_leq(b[0].right, b[1].right);
 }
 
-static void take_sacks(struct tcp_conn *c, const struct tcp_seg *in,
+/* True: the first block was a D-SACK. */
+static bool take_sacks(struct tcp_conn *c, const struct tcp_seg *in,
 		       struct tcp_rtx_acked *acc)
 {
-	uint8_t i = 0;
+	bool dsack = is_dsack(c, in);
 
-	if (!c->sack_ok || !in->h.opt.n_sack)
-		return;
-	if (is_dsack(c, in)) {
+	if (!c->sack_ok)
+		return false;
+	if (dsack) {
 		c->dsack_in++;
 		c->env->stats.dsack_in++;
-		i = 1;
 	}
-	for (; i < in->h.opt.n_sack; i++) {
+	for (uint8_t i = dsack; i < in->h.opt.n_sack; i++) {
 		struct tcp_sack_block b = in->h.opt.sack[i];
 
 		b.left = seq_max(b.left, c->snd_una);
@@ -79,6 +88,7 @@ static void take_sacks(struct tcp_conn *c, const struct tcp_seg *in,
 		if (seq_lt(b.left, b.right) && seq_leq(b.right, c->snd_nxt))
 			tcp_rtx_sack(&c->rtx, b.left, b.right, acc);
 	}
+	return dsack;
 }
 
 /* [RFC6298 3] [RFC7323 4] */
@@ -87,7 +97,9 @@ static void take_sample(struct tcp_conn *c, const struct tcp_seg *in,
 {
 	uint32_t ms;
 
-	if (acc->have_sample) {
+	/* What was sent once but acknowledged together with a repetition may
+	 * have waited for it at the receiver. */
+	if (acc->have_sample && !acc->resent_at.ns) {
 		tcp_ack_sample(c, mono_sub(now, acc->sent_at));
 		return;
 	}
@@ -117,14 +129,10 @@ static void advance(struct tcp_conn *c, const struct tcp_seg *in,
 	if (c->cwnd_limited && seq_lt(c->limited_end, c->snd_una))
 		c->cwnd_limited = false;
 	take_sample(c, in, acc, now);
-	/* [RFC6298 5.2, 5.3]; the back-off ends with the next sample */
-	if (tcp_conn_outstanding(c))
-		tcp_timer_arm_rexmt(c, now);
-	else
-		tcp_timer_off(c, TCP_T_REXMT);
 	tcp_timer_arm_user(c, true, now);
 }
 
+/* [RFC9293 3.10.7.4 MAY-12] */
 static bool ack_in_range(const struct tcp_conn *c, const struct tcp_seg *in)
 {
 	/* [RFC5961 5.2] */
@@ -150,22 +158,28 @@ static void grow_sndbuf(struct tcp_conn *c)
 	c->snd.limit = MAX(c->snd.limit, want);
 }
 
-static void grow(struct tcp_conn *c, uint32_t flight, uint32_t delivered,
-		 mono_t now)
+static void grow(struct tcp_conn *c, uint32_t flight,
+		 const struct tcp_rtx_acked *acc, mono_t now)
 {
 	bool limited = c->cwnd_limited ||
 		       (c->cc.cwnd < c->cc.ssthresh && c->cc.cwnd / 2 < flight);
+	uint32_t rtt_us = 0, n;
 
+	if (acc->have_sample && !acc->resent_at.ns)
+		rtt_us = (uint32_t)CLAMP(dur_us(mono_sub(now, acc->sent_at)), 1,
+					 UINT32_MAX);
+	n = tcp_hystart_ack(&c->cc, acc->delivered, rtt_us, c->snd_una,
+			    c->snd_nxt);
 	if (limited && c->recovery != TCP_R_FAST)
-		tcp_cc_acked(&c->cc, delivered, DUR_NS(c->rtt.srtt_ns), now);
+		tcp_cc_acked(&c->cc, n, DUR_NS(c->rtt.srtt_ns), now);
 	grow_sndbuf(c);
 }
 
 bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 {
 	uint32_t flight = tcp_conn_outstanding(c);
-	struct tcp_rtx_acked acc = {0};
-	struct tcp_recov_event ev = {0};
+	struct tcp_rtx_acked acc = {.fack = c->rtx.fack};
+	struct tcp_recov_event ev = {.seg = in, .acc = &acc};
 	bool win_changed;
 
 	if (!ack_in_range(c, in)) {
@@ -177,11 +191,10 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 		ev.acked = (uint32_t)seq_diff(in->h.ack, c->snd_una);
 		advance(c, in, &acc, now);
 	}
-	take_sacks(c, in, &acc);
-	win_changed = update_window(c, in);
+	ev.dsack = take_sacks(c, in, &acc);
+	win_changed = update_window(c, in, ev.acked > 0);
 	if (!c->snd_wnd || tcp_timer_on(c, TCP_T_PERSIST))
 		c->retries = 0; /* [RFC9293 3.8.6.1 MUST-37] it lives */
-	ev.sacked = acc.sacked;
 	/* [RFC5681 2] [RFC6675 2] */
 	ev.dup = !ev.acked && flight && seq_eq(in->h.ack, c->snd_una) &&
 		 (c->sack_ok ? acc.sacked > 0
@@ -189,8 +202,11 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 				       !(in->h.flags & TCP_FIN));
 	if (c->ecn_ok && (in->h.flags & TCP_ECE))
 		tcp_recov_ece(c);
-	tcp_recov_ack(c, &ev, now);
+	if (flight) /* else it carried data for us, and that is all */
+		tcp_recov_ack(c, &ev, now);
+	if (UNLIKELY(c->plpmtud != NULL))
+		tcp_plpmtud_ack(c, now);
 	if (acc.delivered)
-		grow(c, flight, acc.delivered, now);
+		grow(c, flight, &acc, now);
 	return true;
 }

@@ -34,6 +34,7 @@ void tcp_cc_init(struct tcp_cc *cc, enum tcp_cc_kind kind)
 
 void tcp_cc_set_kind(struct tcp_cc *cc, enum tcp_cc_kind kind)
 {
+	cc->phase = TCP_CC_LATER;
 	cc->ops = table[kind];
 	cc->ops->start(cc);
 }
@@ -53,6 +54,7 @@ void tcp_cc_begin(struct tcp_cc *cc, uint32_t mss, uint32_t segs)
 	cc->mss = mss;
 	cc->cwnd = tcp_cc_initial_window(mss, segs);
 	cc->ops->start(cc);
+	tcp_hystart_begin(cc);
 }
 
 void tcp_cc_set_mss(struct tcp_cc *cc, uint32_t mss)
@@ -79,21 +81,56 @@ void tcp_cc_acked(struct tcp_cc *cc, uint32_t acked, dur_t srtt, mono_t now)
 
 void tcp_cc_congestion(struct tcp_cc *cc, uint32_t in_flight)
 {
+	tcp_hystart_end(cc);
 	cc->ssthresh = cc->ops->reduce(cc, in_flight);
 	cc->cwnd = MIN(cc->cwnd, cc->ssthresh);
 }
 
+/* [RFC9293 3.8.2 MUST-19] */
 void tcp_cc_timeout(struct tcp_cc *cc, uint32_t in_flight, bool repeated)
 {
+	tcp_hystart_end(cc);
 	if (!repeated)
 		cc->ssthresh = cc->ops->reduce(cc, in_flight);
 	cc->cwnd = cc->mss;
 }
 
-void tcp_cc_restart(struct tcp_cc *cc, uint32_t segs, dur_t idle)
+void tcp_cc_restore(struct tcp_cc *cc, const struct tcp_cc *before)
 {
-	uint32_t rw = tcp_cc_initial_window(cc->mss, segs);
+	uint32_t cwnd = MAX(cc->cwnd, before->cwnd), mss = cc->mss;
+	uint32_t ssthresh = MAX(cc->ssthresh, before->ssthresh);
 
+	/* [RFC4015 3.2] [RFC9438 4.9] */
+	if (before->ops == cc->ops)
+		*cc = *before;
+	cc->cwnd = cwnd;
+	cc->ssthresh = ssthresh;
+	tcp_cc_set_mss(cc, mss);
+}
+
+/* [RFC2861 3] what the window was is not forgotten */
+static void remember(struct tcp_cc *cc)
+{
+	if (cc->ssthresh != UINT32_MAX)
+		cc->ssthresh = MAX(cc->ssthresh, cc->cwnd / 4 * 3);
+}
+
+void tcp_cc_restart(struct tcp_cc *cc, uint32_t rw, dur_t idle, dur_t rto)
+{
+	uint32_t cwnd = cc->cwnd;
+
+	tcp_hystart_end(cc);
 	cc->ops->idle(cc, idle);
-	cc->cwnd = MIN(cc->cwnd, rw);
+	remember(cc);
+	for (int64_t left = idle.ns; left > rto.ns && cwnd > rw; left -= rto.ns)
+		cwnd /= 2;
+	cc->cwnd = MIN(cc->cwnd, MAX(cwnd, rw));
+}
+
+void tcp_cc_unused(struct tcp_cc *cc, uint32_t used)
+{
+	if (cc->cwnd <= used)
+		return;
+	remember(cc);
+	cc->cwnd = used + (cc->cwnd - used) / 2;
 }

@@ -27,11 +27,24 @@ struct tcp_cc_ops {
 	void (*idle)(struct tcp_cc *cc, dur_t idle);
 };
 
+enum tcp_cc_phase {
+	TCP_CC_LATER,        /* after the first slow start */
+	TCP_CC_SLOW,         /* in it */
+	TCP_CC_CONSERVATIVE, /* in it, and round trips have grown */
+};
+
 struct tcp_cc {
 	const struct tcp_cc_ops *ops;
 	uint32_t cwnd, ssthresh; /* bytes; ssthresh UINT32_MAX at first */
 	uint32_t mss;
+	uint8_t phase; /* enum tcp_cc_phase */
 	union {
+		struct { /* phase is not LATER */
+			tcp_seq_t round_end;
+			uint32_t last_min_us, min_us, base_us;
+			uint8_t samples, css_rounds;
+			bool running;
+		} hystart;
 		struct {
 			uint32_t acked; /* bytes towards the next segment */
 		} reno;
@@ -62,7 +75,20 @@ void tcp_cc_congestion(struct tcp_cc *cc, uint32_t in_flight);
 /* [RFC5681 3.1 eq 4] Time-out: ssthresh falls (unless it is a repeat), cwnd
  * is one segment. */
 void tcp_cc_timeout(struct tcp_cc *cc, uint32_t in_flight, bool repeated);
-/* [RFC5681 4.1] Nothing was sent for longer than the time-out. */
-void tcp_cc_restart(struct tcp_cc *cc, uint32_t segs, dur_t idle);
+/* It was no loss: what was before it, if that is more. */
+void tcp_cc_restore(struct tcp_cc *cc, const struct tcp_cc *before);
+/* [RFC5681 4.1] Nothing was sent for `idle`, longer than the time-out `rto`:
+ * cwnd falls towards the restart window `rw`. */
+void tcp_cc_restart(struct tcp_cc *cc, uint32_t rw, dur_t idle, dur_t rto);
+/* [RFC2861 3.2] For a time-out no more than `used` of cwnd was in use. */
+void tcp_cc_unused(struct tcp_cc *cc, uint32_t used);
+
+/* hystart.c: the first slow start. */
+void tcp_hystart_begin(struct tcp_cc *cc);
+/* Loss, idleness or a long round ended it. */
+void tcp_hystart_end(struct tcp_cc *cc);
+/* An ACK; rtt_us is its sample, 0 none. How much of `acked` counts. */
+uint32_t tcp_hystart_ack(struct tcp_cc *cc, uint32_t acked, uint32_t rtt_us,
+			 tcp_seq_t snd_una, tcp_seq_t snd_nxt);
 
 #endif

@@ -15,7 +15,13 @@ static void check_send(const struct tcp_conn *c)
 	INVARIANT(tcp_recov_in_flight(c) <= tcp_conn_outstanding(c));
 	/* whatever is outstanding will be asked after again */
 	if (tcp_conn_may_send(c) && tcp_conn_outstanding(c))
-		INVARIANT(tcp_timer_on(c, TCP_T_REXMT) || c->force_rtx);
+		INVARIANT(tcp_timer_on(c, TCP_T_REXMT) || c->force_rtx ||
+			  c->want_tlp);
+	INVARIANT(!c->want_tlp || c->rtx.n);
+	INVARIANT(c->frto == TCP_FRTO_OFF || c->recovery == TCP_R_LOSS);
+	if (c->repair)
+		INVARIANT(tcp_conn_outstanding(c) || tcp_conn_unsent(c) ||
+			  c->recovery != TCP_R_OPEN);
 }
 
 static void check_receive(const struct tcp_conn *c)

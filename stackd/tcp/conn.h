@@ -23,6 +23,7 @@
 #define TCP_MSS_MIN 88u   /* a smaller offer is raised to this */
 #define TCP_WSCALE_MAX 14 /* [RFC7323 2.3] */
 #define TCP_WND_UNSCALED_MAX 65535u
+#define TCP_LEN_TS_PADDED 12u     /* timestamps in a segment */
 #define TCP_DUP_THRESH 3          /* [RFC5681 3.2] */
 #define TCP_QUICKACKS 16          /* segments acked at once at the start */
 #define TCP_CORK_HOLD DUR_MS(200) /* longest hold of a partial segment */
@@ -40,7 +41,15 @@ enum tcp_timer {
 	TCP_T_CORK, /* a partial segment is held */
 	TCP_T_2MSL, /* TIME-WAIT; FIN-WAIT-2 of an orphan */
 	TCP_T_USER, /* TCP_USER_TIMEOUT, while data is outstanding */
+	TCP_T_PACE, /* data waits: pace.c */
 	TCP_T__COUNT
+};
+
+/* What TCP_T_REXMT is armed for; one at a time [RFC8985 8]. */
+enum tcp_rexmt_for {
+	TCP_FOR_RTO,   /* RFC 6298 */
+	TCP_FOR_PROBE, /* tail loss probe */
+	TCP_FOR_REO,   /* the reordering window of RACK closes */
 };
 
 /* What the sender is doing about loss. */
@@ -48,6 +57,44 @@ enum tcp_recovery {
 	TCP_R_OPEN,
 	TCP_R_FAST, /* fast recovery (RFC 6675, RFC 6582) */
 	TCP_R_LOSS, /* after a time-out (RFC 5681 3.1) */
+};
+
+/* RACK-TLP: RFC 8985 5.2, 7.1. */
+struct tcp_rack {
+	mono_t xmit_at;  /* latest sent of all that was delivered, 0: none */
+	tcp_seq_t end;   /* and where it ends */
+	uint32_t rtt_us; /* that one's */
+	tcp_seq_t dsack_round; /* one widening per round, if dsack_seen */
+	tcp_seq_t probe_end;   /* snd_nxt after the loss probe, if probed */
+	uint8_t reo_mult;      /* quarters of the shortest round trip, less 1 */
+	uint8_t reo_persist;   /* recoveries until that is forgotten */
+	bool reordering : 1;   /* seen */
+	bool dsack_seen : 1;
+	bool probed : 1;      /* a probe is out */
+	bool probe_again : 1; /* and repeats data */
+};
+
+/* F-RTO: RFC 5682 3. */
+enum tcp_frto {
+	TCP_FRTO_OFF,
+	TCP_FRTO_HEAD, /* the head was repeated after a time-out */
+	TCP_FRTO_NEW,  /* it was acknowledged: new data is the test */
+};
+
+/* A loss while it is being repaired, and for a round trip afterwards, in
+ * which it may turn out to have been none. On the heap: few connections
+ * have one. */
+struct tcp_repair {
+	struct tcp_cc before; /* what it was answered from */
+	tcp_seq_t from;       /* snd_una when it began */
+	tcp_seq_t until;      /* forgotten then; valid once `left` */
+	uint32_t unproven;    /* bytes repeated that no D-SACK reported */
+	uint32_t resent_ts;   /* timestamp of the first repetition */
+	bool resent, left;
+	mono_t timeout_at; /* latest time-out, 0: none */
+	/* RFC 6937 */
+	uint32_t flight;         /* RecoverFS */
+	uint32_t delivered, out; /* since it began */
 };
 
 struct tcp_conn {
@@ -64,6 +111,8 @@ struct tcp_conn {
 	uint8_t quick;   /* immediate ACKs left */
 	uint8_t retries; /* expiries of REXMT or PERSIST in a row */
 	uint8_t keep_sent;
+	uint8_t rexmt_for;         /* enum tcp_rexmt_for */
+	uint8_t frto;              /* enum tcp_frto */
 	int16_t error, error_soft; /* positive errno */
 
 	/* handshake */
@@ -79,6 +128,7 @@ struct tcp_conn {
 	bool sws_override : 1; /* persist expired: send what fits */
 	bool cwnd_limited : 1; /* cwnd was what stopped us last */
 	bool want_probe : 1;   /* zero-window or keepalive probe */
+	bool want_tlp : 1;     /* tail loss probe */
 	bool want_rst : 1;     /* of our own accord, then silence */
 	bool want_reply : 1;   /* RST in answer to a segment */
 	bool reply_has_ack : 1;
@@ -126,9 +176,12 @@ struct tcp_conn {
 	uint32_t tune_copied; /* consumed since */
 	uint32_t rcv_rtt_us;  /* 0 unknown */
 
-	mono_t last_sent;  /* data */
-	mono_t last_rcvd;  /* anything acceptable */
-	mono_t oow_ack_at; /* answer to an unacceptable segment */
+	mono_t cwnd_used_at;     /* since then no more than */
+	uint32_t cwnd_used;      /* this of cwnd was in use */
+	uint32_t pace_credit_ns; /* the pace timer was late by this */
+	mono_t last_sent;        /* data */
+	mono_t last_rcvd;        /* anything acceptable */
+	mono_t oow_ack_at;       /* answer to an unacceptable segment */
 
 	struct tcp_sndbuf snd;
 	struct tcp_rtx rtx;
@@ -136,6 +189,9 @@ struct tcp_conn {
 	struct tcp_ooo *ooo; /* NULL: no hole */
 	struct tcp_rtt rtt;
 	struct tcp_cc cc;
+	struct tcp_rack rack;
+	struct tcp_plpmtud *plpmtud; /* NULL: the path keeps its word */
+	struct tcp_repair *repair;   /* NULL: none, or no memory for one */
 
 	/* RST in answer to a segment */
 	uint32_t reply_num; /* its ACK if it has one, else its SEQ */
@@ -253,20 +309,27 @@ void tcp_ack_sample(struct tcp_conn *c, dur_t sample);
 /* Bytes thought to be in the network. */
 uint32_t tcp_recov_in_flight(const struct tcp_conn *c);
 struct tcp_recov_event {
-	uint32_t acked;  /* snd_una moved by this */
-	uint32_t sacked; /* newly SACKED */
-	bool dup;        /* duplicate ACK (RFC 5681 2) */
+	uint32_t acked; /* snd_una moved by this */
+	bool dup;       /* duplicate ACK (RFC 5681 2) */
+	bool dsack;     /* *seg begins with a report of a duplicate */
+	const struct tcp_seg *seg;
+	const struct tcp_rtx_acked *acc; /* by ACK and SACK */
 };
+/* Sets REXMT as well. */
 void tcp_recov_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 		   mono_t now);
 /* REXMT expired with data outstanding. */
-void tcp_recov_timeout(struct tcp_conn *c);
+void tcp_recov_timeout(struct tcp_conn *c, mono_t now);
+/* The reordering window closed. */
+void tcp_recov_reo_expired(struct tcp_conn *c, mono_t now);
+/* [start, +len) was sent again. */
+void tcp_recov_resent(struct tcp_conn *c, uint32_t len);
+/* A loss that RACK did not see was mended by a probe. */
+void tcp_recov_probe_mended(struct tcp_conn *c);
 /* [RFC3168 6.1.2] ECE arrived. */
 void tcp_recov_ece(struct tcp_conn *c);
 /* What is outstanding is too large for the path now. */
 void tcp_recov_resegment(struct tcp_conn *c);
-
-/* ---- out.c ---------------------------------------------------------- */
 
 enum tcp_want_kind {
 	TCP_WANT_NOTHING,
@@ -285,12 +348,106 @@ struct tcp_want {
 	uint32_t len;  /* sequence numbers, FIN included */
 };
 
+/* ---- rack.c, tlp.c: RFC 8985 ---------------------------------------- */
+
+/* Takes from an ACK what RACK wants to know. */
+void tcp_rack_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
+		  mono_t now);
+/* Marks what is lost; the bytes that became due. *ret_next: when to look
+ * again, MONO_NEVER if an ACK comes first. */
+uint32_t tcp_rack_detect(struct tcp_conn *c, mono_t now, mono_t *ret_next);
+/* Sent at this time or before: lost, should there be a time-out now. */
+mono_t tcp_rack_lost_if_sent(const struct tcp_conn *c, mono_t now);
+/* A recovery has ended. */
+void tcp_rack_recovered(struct tcp_conn *c);
+
+/* May a loss probe be sent, and how long from now? */
+bool tcp_tlp_timeout(const struct tcp_conn *c, dur_t *ret);
+/* What the probe is, if want_tlp. */
+struct tcp_want tcp_tlp_want(const struct tcp_conn *c);
+/* It was sent. */
+void tcp_tlp_sent(struct tcp_conn *c, bool again);
+void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_recov_event *ev);
+/* Does the D-SACK report the loss probe? */
+bool tcp_tlp_is_dsack(const struct tcp_conn *c,
+		      const struct tcp_recov_event *ev);
+
+/* ---- undo.c, prr.c -------------------------------------------------- */
+
+/* A loss will be answered: remembers what there was before. */
+void tcp_undo_begin(struct tcp_conn *c);
+/* `len` bytes were sent again. */
+void tcp_undo_resent(struct tcp_conn *c, uint32_t len);
+/* The recovery has ended. */
+void tcp_undo_left(struct tcp_conn *c);
+void tcp_undo_forget(struct tcp_conn *c);
+/* True when the ACK proves that nothing was lost: the window is what it was,
+ * nothing is marked. */
+bool tcp_undo_ack(struct tcp_conn *c, const struct tcp_recov_event *ev);
+
+void tcp_prr_begin(struct tcp_conn *c);
+/* cwnd for what may be sent on this ACK; `lost`: it told of new losses. */
+void tcp_prr_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
+		 bool lost);
+static inline void tcp_prr_sent(struct tcp_conn *c, uint32_t len)
+{
+	if (c->repair)
+		c->repair->out += len;
+}
+
+/* ---- plpmtud.c ------------------------------------------------------ */
+
+/* Sizes here are those of tcp_path.mss. At most so large: */
+uint16_t tcp_plpmtud_limit(const struct tcp_conn *c);
+/* After REXMT expired: is it the size? May lower the MSS. */
+void tcp_plpmtud_timeout(struct tcp_conn *c, mono_t now);
+/* Payload of a probe that may go now, 0 none: `data` bytes wait, `room` is
+ * what both windows take. */
+uint32_t tcp_plpmtud_want(const struct tcp_conn *c, uint32_t data,
+			  uint32_t room);
+/* It went. */
+void tcp_plpmtud_sent(struct tcp_conn *c, tcp_seq_t start, uint32_t len);
+/* snd_una moved. */
+void tcp_plpmtud_ack(struct tcp_conn *c, mono_t now);
+/* Something is lost. True: the probe alone, which is no congestion. */
+bool tcp_plpmtud_lost(struct tcp_conn *c, mono_t now);
+void tcp_plpmtud_forget(struct tcp_conn *c);
+size_t tcp_plpmtud_memory(const struct tcp_conn *c);
+
+/* ---- pace.c --------------------------------------------------------- */
+
+#define TCP_PACE_FREE_SEGS 16u /* of a flight, not paced */
+
+/* Largest frame now, at most `max`. */
+uint32_t tcp_pace_frame(const struct tcp_conn *c, uint32_t max);
+/* `len` bytes of data went: the next wait. */
+void tcp_pace_sent(struct tcp_conn *c, uint32_t len);
+/* TCP_T_PACE was due at `due`. */
+void tcp_pace_expired(struct tcp_conn *c, mono_t due, mono_t now);
+
+/* ---- cwv.c: is cwnd in use? ------------------------------------------ */
+
+/* The program writes after a silence. */
+void tcp_cwv_idle(struct tcp_conn *c, mono_t now);
+/* All that may be sent now has been. */
+void tcp_cwv_sent(struct tcp_conn *c, mono_t now);
+
+/* ---- out.c ---------------------------------------------------------- */
+
 /* What the next output would emit: the one predicate that output and
  * deadline share. Depends on state only; times are turned into state by
  * expire. */
 struct tcp_want tcp_out_want(const struct tcp_conn *c);
 /* Is the window, not cwnd or Nagle, what stops new data? */
 bool tcp_out_window_blocked(const struct tcp_conn *c);
+/* Usable window of RFC 9293 3.8.6.2.1, from `seq` on. [RFC9293 3.8.6 MUST-34,
+ * SHLD-15] [RFC9293 3.1 REC-1] */
+static inline uint32_t tcp_out_usable(const struct tcp_conn *c, tcp_seq_t seq)
+{
+	int32_t n = seq_diff(seq_add(c->snd_una, c->snd_wnd), seq);
+
+	return n > 0 ? (uint32_t)n : 0;
+}
 
 /* ---- timer.c -------------------------------------------------------- */
 
@@ -309,8 +466,11 @@ static inline bool tcp_timer_on(const struct tcp_conn *c, enum tcp_timer t)
 }
 mono_t tcp_timer_first(const struct tcp_conn *c);
 void tcp_timer_all_off(struct tcp_conn *c);
-/* REXMT to now + RTO. */
+/* REXMT: a loss probe where there may be one, else the RTO from now. */
 void tcp_timer_arm_rexmt(struct tcp_conn *c, mono_t now);
+/* REXMT after an ACK: RACK looks again at `reo_at`, MONO_NEVER if not. */
+void tcp_timer_after_ack(struct tcp_conn *c, bool advanced, mono_t reo_at,
+			 mono_t now);
 /* KEEP, if keepalive is on and the state has it. */
 void tcp_timer_arm_keep(struct tcp_conn *c, mono_t now);
 /* USER, while something is outstanding or waits. `restart`: there was

@@ -93,6 +93,7 @@ static void syn_sent_input(struct tcp_conn *c, struct tcp_seg *in, mono_t now)
 
 /* ---- [RFC9293 3.10.7.4] other states -------------------------------- */
 
+/* [RFC9293 3.6 MUST-12] [RFC9293 3.5 MUST-11] [RFC9293 3.5.3 SHLD-2] */
 static void rst_arrived(struct tcp_conn *c, const struct tcp_seg *in,
 			mono_t now)
 {
@@ -212,7 +213,7 @@ static bool text_after_close(struct tcp_conn *c, const struct tcp_seg *in)
 	return true;
 }
 
-/* Steps one to four: is the segment ours at all? */
+/* Steps one to four: is the segment ours at all? [RFC5961 8, 9] */
 static bool admit(struct tcp_conn *c, struct tcp_seg *in, mono_t now)
 {
 	if (!tcp_in_paws(c, in, now) || !tcp_in_acceptable(c, in, now))
@@ -242,9 +243,23 @@ static void retransmitted_fin(struct tcp_conn *c, const struct tcp_seg *in)
 		tcp_conn_set_state(c, TCP_S_TIME_WAIT);
 }
 
+/* [RFC9293 3.5 figure 7] When SYNs crossed, the peer's SYN-ACK repeats a SYN
+ * that was taken already: what is left of it is an ACK. */
+static void crossed_synack(struct tcp_conn *c, struct tcp_seg *in)
+{
+	if (c->state != TCP_S_SYN_RECEIVED || !seq_eq(in->h.seq, c->irs) ||
+	    (in->h.flags & (TCP_SYN | TCP_ACK | TCP_RST)) !=
+		    (TCP_SYN | TCP_ACK))
+		return;
+	in->h.flags &= (uint8_t)~TCP_SYN;
+	in->h.seq = c->rcv_nxt;
+	c->want_ack = true;
+}
+
 static void synchronized_input(struct tcp_conn *c, struct tcp_seg *in,
 			       mono_t now)
 {
+	crossed_synack(c, in);
 	if (!admit(c, in, now)) {
 		retransmitted_fin(c, in);
 		return;
@@ -260,7 +275,8 @@ static void synchronized_input(struct tcp_conn *c, struct tcp_seg *in,
 		return;
 	if (text_after_close(c, in))
 		return;
-	/* Sixth: urgent data is data; the pointer changes nothing, the
+	/* Sixth [RFC9293 3.8.5 MUST-30, MUST-31, MUST-62]: urgent data is
+	 * data; the pointer changes nothing, the
 	 * program reads all in line (RFC 6093 6). */
 	if (tcp_conn_may_receive(c))
 		tcp_in_text(c, in, now);

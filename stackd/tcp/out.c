@@ -18,38 +18,20 @@ static uint32_t frame_max(const struct tcp_conn *c)
 {
 	uint32_t n = c->path.gso_max / c->mss;
 
-	return MAX(n, 1u) * c->mss;
-}
-
-/* Usable window of RFC 9293 3.8.6.2.1, from `seq` on. */
-static uint32_t usable(const struct tcp_conn *c, tcp_seq_t seq)
-{
-	int32_t n = seq_diff(seq_add(c->snd_una, c->snd_wnd), seq);
-
-	return n > 0 ? (uint32_t)n : 0;
+	n = MAX(n, 1u) * c->mss;
+	return c->env->tune.pacing ? tcp_pace_frame(c, n) : n;
 }
 
 /* ---- again ---------------------------------------------------------- */
-
-static bool rtx_candidate(const struct tcp_conn *c, tcp_seq_t *seq,
-			  uint32_t *len)
-{
-	if (tcp_rtx_next(&c->rtx, seq, len))
-		return true;
-	/* [RFC6675 4 NextSeg rule 3] nothing is known to be lost and nothing
-	 * new may be sent: try a hole */
-	if (c->recovery != TCP_R_FAST || !c->sack_ok ||
-	    (tcp_conn_unsent(c) && usable(c, c->snd_nxt)))
-		return false;
-	return tcp_rtx_next_hole(&c->rtx, seq, len);
-}
 
 static struct tcp_want want_rexmt(const struct tcp_conn *c)
 {
 	uint32_t flight = tcp_recov_in_flight(c), len = 0, room;
 	tcp_seq_t seq = c->snd_una;
 
-	if (!c->rtx.n || !rtx_candidate(c, &seq, &len))
+	if (c->frto == TCP_FRTO_NEW ||
+	    (tcp_timer_on(c, TCP_T_PACE) && !c->force_rtx) ||
+	    !tcp_rtx_next(&c->rtx, &seq, &len))
 		return want(TCP_WANT_NOTHING, seq, 0);
 	/* [RFC6675 5 C] at least one segment of room; the first one of a
 	 * recovery goes in any case [RFC6675 5 step 4.3] */
@@ -59,9 +41,9 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 	if (room < MIN(len, (uint32_t)c->mss))
 		return want(TCP_WANT_NOTHING, seq, 0);
 	/* Beyond a window that shrank only the first segment is repeated, as
-	 * a probe [RFC9293 3.8.6 SHLD-16, SHLD-17] */
+	 * a probe [RFC9293 3.8.6 SHLD-16, SHLD-17, MAY-7] */
 	if (!seq_eq(seq, c->snd_una))
-		room = MIN(room, usable(c, seq));
+		room = MIN(room, tcp_out_usable(c, seq));
 	len = MIN(len, MIN(room, frame_max(c)));
 	if (len > c->mss)
 		len -= len % c->mss;
@@ -71,7 +53,8 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 /* ---- new ------------------------------------------------------------ */
 
 /* Nagle in Minshall's form: a partial segment waits while an earlier one is
- * unacknowledged [RFC9293 3.7.4 SHLD-7]; cork and MSG_MORE hold it anyway. */
+ * unacknowledged [RFC9293 3.7.4 SHLD-7]; cork and MSG_MORE hold it anyway.
+ * [RFC9293 3.9.1.2 MUST-60, MAY-16] */
 static bool hold_partial(const struct tcp_conn *c)
 {
 	if (c->fin_queued || c->push)
@@ -98,7 +81,8 @@ static uint32_t cwnd_room(const struct tcp_conn *c)
 	return c->cc.cwnd > flight ? c->cc.cwnd - flight : 0;
 }
 
-/* Of `data` waiting bytes, how many go now, `wnd` being usable. */
+/* Of `data` waiting bytes, how many go now, `wnd` being usable.
+ * [RFC9293 3.9.1.2 SHLD-28] */
 static uint32_t new_bytes(const struct tcp_conn *c, uint32_t data, uint32_t wnd)
 {
 	uint32_t room = cwnd_room(c);
@@ -117,15 +101,33 @@ static uint32_t new_bytes(const struct tcp_conn *c, uint32_t data, uint32_t wnd)
 	return worth_sending(c, len) ? len : 0;
 }
 
+static uint32_t frto_room(const struct tcp_conn *c)
+{
+	uint32_t sent = (uint32_t)seq_diff(c->snd_nxt, c->recover);
+
+	return 2u * c->mss > sent ? 2u * c->mss - sent : 0;
+}
+
 static struct tcp_want want_new(const struct tcp_conn *c)
 {
-	uint32_t unsent = tcp_conn_unsent(c), wnd = usable(c, c->snd_nxt);
+	uint32_t unsent = tcp_conn_unsent(c),
+		 wnd = tcp_out_usable(c, c->snd_nxt);
 	uint32_t data = unsent - (c->fin_queued ? 1 : 0), len;
 
-	/* lost data goes first, even if cwnd makes it wait */
-	if (!unsent || c->rtx.lost > c->rtx.rtx ||
-	    seq_lt(c->snd.end, c->snd_nxt))
+	/* lost data goes first, even if cwnd makes it wait; but for F-RTO's
+	 * test, two segments [RFC5682 3.1 step 2b] */
+	if (c->frto == TCP_FRTO_NEW)
+		wnd = MIN(wnd, frto_room(c));
+	else if (c->rtx.lost > c->rtx.rtx)
+		unsent = 0;
+	if (!unsent || seq_lt(c->snd.end, c->snd_nxt) ||
+	    tcp_timer_on(c, TCP_T_PACE))
 		return want(TCP_WANT_NOTHING, c->snd_nxt, 0);
+	if (UNLIKELY(c->plpmtud != NULL) && data) {
+		len = tcp_plpmtud_want(c, data, MIN(wnd, cwnd_room(c)));
+		if (len)
+			return want(TCP_WANT_NEW, c->snd_nxt, len);
+	}
 	len = data ? new_bytes(c, data, wnd) : 0;
 	if (c->fin_queued && len == data && wnd > len)
 		len++;
@@ -139,7 +141,7 @@ bool tcp_out_window_blocked(const struct tcp_conn *c)
 	if (!tcp_conn_may_send(c) || tcp_conn_fin_acked(c))
 		return false;
 	unsent = tcp_conn_unsent(c);
-	wnd = usable(c, c->snd_nxt);
+	wnd = tcp_out_usable(c, c->snd_nxt);
 	return unsent > wnd && wnd < c->mss;
 }
 
@@ -159,6 +161,8 @@ struct tcp_want tcp_out_want(const struct tcp_conn *c)
 	if (c->want_ack && (c->ooo || c->dsack))
 		return want(TCP_WANT_ACK, c->snd_nxt, 0);
 	if (tcp_conn_may_send(c)) {
+		if (c->want_tlp)
+			return tcp_tlp_want(c);
 		w = want_rexmt(c);
 		if (w.kind == TCP_WANT_NOTHING)
 			w = want_new(c);
@@ -304,7 +308,7 @@ static uint32_t put_payload(struct tcp_conn *c, struct tcp_out *o,
 	o->len = got;
 	o->gso_size = got > c->mss ? c->mss : 0;
 	if (got && seq_eq(seq_add(seq, got), c->snd.end))
-		o->h.flags |= TCP_PSH; /* [RFC9293 3.9.1 MUST-61] */
+		o->h.flags |= TCP_PSH; /* [RFC9293 3.9.1.2 MUST-61, SHLD-27] */
 	if (got < len && got == data) {
 		o->h.flags |= TCP_FIN;
 		return got + 1;
@@ -312,7 +316,8 @@ static uint32_t put_payload(struct tcp_conn *c, struct tcp_out *o,
 	return got;
 }
 
-static void count_data(struct tcp_conn *c, const struct tcp_out *o)
+/* `fresh`: the timer starts anew [RFC8985 7.2] [RFC6298 5.1]. */
+static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 {
 	uint32_t segs = o->len > c->mss ? (o->len + c->mss - 1) / c->mss : 1;
 
@@ -321,18 +326,27 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o)
 	c->env->stats.segs_out += segs - 1;
 	c->bytes_sent += o->len;
 	c->last_sent = c->now;
-	if (!tcp_timer_on(c, TCP_T_REXMT)) /* [RFC6298 5.1] */
+	if (c->env->tune.pacing)
+		tcp_pace_sent(c, o->len);
+	if (fresh || !tcp_timer_on(c, TCP_T_REXMT))
 		tcp_timer_arm_rexmt(c, c->now);
 }
 
 static void build_new(struct tcp_conn *c, struct tcp_out *o,
 		      const struct tcp_want *w)
 {
-	uint32_t len;
+	uint32_t len, probe = 0;
+	mono_t sent = c->last_sent;
 
 	begin(c, o, 0, w->seq);
 	put_ack(c, o);
+	if (UNLIKELY(c->plpmtud != NULL))
+		probe = tcp_plpmtud_want(c, UINT32_MAX, w->len);
 	len = put_payload(c, o, TCP_SNDBUF_NEW, w->seq, w->len);
+	if (probe && len == probe) { /* one segment, larger than the MSS */
+		o->gso_size = 0;
+		tcp_plpmtud_sent(c, w->seq, len);
+	}
 	if (c->ecn_ok && o->len) { /* [RFC3168 6.1.1, 6.1.2] */
 		o->ecn = ECN_ECT0;
 		if (c->want_cwr)
@@ -345,7 +359,16 @@ static void build_new(struct tcp_conn *c, struct tcp_out *o,
 		c->snd_sml = c->snd_nxt;
 	c->push = c->sws_override = c->want_probe = false;
 	c->env->stats.bytes_out += o->len;
-	count_data(c, o);
+	if (c->recovery == TCP_R_FAST)
+		tcp_prr_sent(c, len);
+	/* of what leaves in one instant the first two frames move the probe:
+	 * one segment waits longer than several */
+	count_data(c, o,
+		   c->rexmt_for == TCP_FOR_PROBE &&
+			   (mono_lt(sent, c->now) ||
+			    tcp_conn_outstanding(c) <= len + c->mss));
+	if (c->want_tlp)
+		tcp_tlp_sent(c, false);
 	tcp_timer_off(c, TCP_T_PERSIST);
 	tcp_timer_off(c, TCP_T_CORK);
 }
@@ -364,7 +387,11 @@ static void build_rexmt(struct tcp_conn *c, struct tcp_out *o,
 	c->env->stats.retrans_segs += segs;
 	c->bytes_retrans += o->len;
 	c->force_rtx = false;
-	count_data(c, o);
+	tcp_recov_resent(c, len);
+	count_data(c, o,
+		   seq_eq(w->seq, c->snd_una) && c->rexmt_for != TCP_FOR_REO);
+	if (c->want_tlp)
+		tcp_tlp_sent(c, true);
 }
 
 /* Nothing more to send at this instant. */
@@ -376,6 +403,8 @@ static void dry(struct tcp_conn *c)
 		c->cwnd_limited = true;
 		c->limited_end = c->snd_nxt;
 	}
+	if (tcp_conn_outstanding(c))
+		tcp_cwv_sent(c, c->now);
 	if (c->snd.spare) /* reserved and not committed */
 		tcp_sndbuf_commit(&c->snd, c->env->pool, 0);
 	tcp_rcvq_settle(&c->rcv, c->env->pool);

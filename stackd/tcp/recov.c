@@ -1,8 +1,9 @@
 /*
- * Loss: when data counts as lost, how the sender recovers. With SACK
- * RFC 6675; without, RFC 6582 in the same terms: each duplicate ACK stands
- * for one segment that has left the network (reno_sacked), and a partial
- * ACK shows that the segment behind it is lost. Time-outs by RFC 5681 3.1.
+ * Loss: what the sender does about it. With SACK RACK says what is lost
+ * (rack.c) and PRR how much is sent meanwhile (prr.c). Without, RFC 6582 in
+ * the same terms: each duplicate ACK stands for one segment that has left
+ * the network (reno_sacked), and a partial ACK shows that the segment behind
+ * it is lost. Time-outs by RFC 5681 3.1 and RFC 5682.
  */
 #include "tcp/conn.h"
 
@@ -17,18 +18,26 @@ static void leave(struct tcp_conn *c)
 {
 	uint32_t flight = tcp_recov_in_flight(c);
 
-	/* [RFC6582 3.2 step 3] no burst after the last hole */
-	if (c->recovery == TCP_R_FAST && !c->sack_ok)
-		c->cc.cwnd =
-			MIN(c->cc.ssthresh, MAX(flight, c->cc.mss) + c->cc.mss);
+	if (c->recovery == TCP_R_FAST) {
+		c->cc.cwnd = c->cc.ssthresh; /* [RFC6937 3.1] */
+		/* [RFC6582 3.2 step 3] no burst after the last hole */
+		if (!c->sack_ok)
+			c->cc.cwnd = MIN(c->cc.cwnd,
+					 MAX(flight, c->cc.mss) + c->cc.mss);
+	}
 	c->recovery = TCP_R_OPEN;
+	c->frto = TCP_FRTO_OFF;
 	c->dupacks = 0;
 	c->reno_sacked = 0;
 	c->force_rtx = false;
+	tcp_rack_recovered(c);
+	tcp_undo_left(c);
 }
 
 static void enter(struct tcp_conn *c)
 {
+	tcp_undo_begin(c);
+	tcp_prr_begin(c);
 	c->recover = c->snd_nxt;
 	c->recovery = TCP_R_FAST;
 	c->force_rtx = true;
@@ -50,19 +59,35 @@ static void partial_ack(struct tcp_conn *c, uint32_t acked)
 		c->force_rtx = true;
 }
 
+/* [RFC5682 3.1] After a time-out new data goes out once the head is
+ * acknowledged: were the rest lost, its ACK would be a duplicate. */
+static void frto_ack(struct tcp_conn *c, const struct tcp_recov_event *ev)
+{
+	bool can = tcp_conn_unsent(c) && tcp_out_usable(c, c->snd_nxt);
+
+	if (c->frto == TCP_FRTO_HEAD && ev->acked &&
+	    seq_eq(c->recover, c->snd_nxt) && can)
+		c->frto = TCP_FRTO_NEW;
+	else if (ev->acked || ev->dup)
+		c->frto = TCP_FRTO_OFF;
+}
+
 static void while_recovering(struct tcp_conn *c,
-			     const struct tcp_recov_event *ev)
+			     const struct tcp_recov_event *ev, uint32_t lost)
 {
 	if (seq_leq(c->recover, c->snd_una)) {
 		leave(c);
 		return;
 	}
-	if (c->sack_ok)
-		tcp_rtx_mark_lost(&c->rtx, c->mss);
-	else if (ev->acked && c->recovery == TCP_R_FAST)
+	if (c->recovery == TCP_R_LOSS) {
+		frto_ack(c, ev);
+		return;
+	}
+	if (!c->sack_ok && ev->acked)
 		partial_ack(c, ev->acked);
-	else if (ev->dup && c->recovery == TCP_R_FAST)
+	else if (!c->sack_ok && ev->dup)
 		c->reno_sacked += c->mss;
+	tcp_prr_ack(c, ev, lost > 0);
 }
 
 /* May a new recovery begin? Not for losses of the window that the last one
@@ -74,55 +99,109 @@ static bool beyond_last(const struct tcp_conn *c)
 			  : seq_lt(c->recover, c->snd_una);
 }
 
-static void while_open(struct tcp_conn *c, const struct tcp_recov_event *ev)
+static void count_duplicates(struct tcp_conn *c,
+			     const struct tcp_recov_event *ev)
 {
-	bool lost;
-
 	if (ev->acked) {
 		c->dupacks = 0;
 		c->reno_sacked = 0;
 	}
-	if (ev->dup && c->dupacks < UINT8_MAX) {
-		c->dupacks++;
-		/* [RFC3042 2] limited transmit: the pipe empties by what
-		 * arrived, so new data may follow; with SACK the scoreboard
-		 * counts */
-		if (!c->sack_ok)
-			c->reno_sacked += c->mss;
-	}
-	lost = c->dupacks >= TCP_DUP_THRESH;
-	if (c->sack_ok && c->rtx.sacked) {
-		tcp_rtx_mark_lost(&c->rtx, c->mss);
-		lost = lost || c->rtx.lost > c->rtx.rtx;
-	}
-	if (lost && beyond_last(c))
+	if (!ev->dup || c->dupacks == UINT8_MAX)
+		return;
+	c->dupacks++;
+	/* [RFC3042 2] limited transmit: the pipe empties by what arrived, so
+	 * new data may follow; with SACK the scoreboard counts */
+	if (!c->sack_ok)
+		c->reno_sacked += c->mss;
+}
+
+static bool is_lost(const struct tcp_conn *c)
+{
+	return c->sack_ok ? c->rtx.lost > c->rtx.rtx
+			  : c->dupacks >= TCP_DUP_THRESH;
+}
+
+/* Returns when RACK wants to look again. */
+static mono_t look(struct tcp_conn *c, const struct tcp_recov_event *ev,
+		   mono_t now)
+{
+	mono_t again = MONO_NEVER;
+	uint32_t lost = 0;
+
+	if (c->recovery == TCP_R_OPEN)
+		count_duplicates(c, ev);
+	if (c->sack_ok)
+		lost = tcp_rack_detect(c, now, &again);
+	if (c->recovery != TCP_R_OPEN)
+		while_recovering(c, ev, lost);
+	if (c->recovery == TCP_R_OPEN && is_lost(c) && beyond_last(c) &&
+	    !tcp_plpmtud_lost(c, now)) {
 		enter(c);
+		tcp_prr_ack(c, ev, true);
+	}
+	return again;
 }
 
 void tcp_recov_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 		   mono_t now)
 {
-	(void)now;
-	if (c->recovery != TCP_R_OPEN)
-		while_recovering(c, ev);
-	if (c->recovery == TCP_R_OPEN)
-		while_open(c, ev);
+	mono_t again;
+
+	if (c->sack_ok) {
+		tcp_rack_ack(c, ev, now);
+		tcp_tlp_ack(c, ev);
+	}
+	(void)tcp_undo_ack(c, ev);
+	again = look(c, ev, now);
+	tcp_timer_after_ack(c, ev->acked || ev->acc->sacked, again, now);
+	if (!tcp_conn_outstanding(c) && !tcp_conn_unsent(c))
+		tcp_undo_forget(c);
 }
 
-void tcp_recov_timeout(struct tcp_conn *c)
+void tcp_recov_reo_expired(struct tcp_conn *c, mono_t now)
+{
+	struct tcp_rtx_acked acc = {.fack = c->rtx.fack};
+	struct tcp_recov_event ev = {.acc = &acc};
+	mono_t again = look(c, &ev, now);
+
+	tcp_timer_after_ack(c, false, again, now);
+}
+
+void tcp_recov_resent(struct tcp_conn *c, uint32_t len)
+{
+	tcp_undo_resent(c, len);
+	tcp_prr_sent(c, len);
+}
+
+void tcp_recov_probe_mended(struct tcp_conn *c)
+{
+	/* [RFC8985 7.4.2] a loss is a loss */
+	if (c->recovery == TCP_R_OPEN)
+		tcp_cc_congestion(&c->cc, tcp_conn_outstanding(c));
+}
+
+void tcp_recov_timeout(struct tcp_conn *c, mono_t now)
 {
 	/* [RFC5681 3.1] ssthresh falls once for one segment lost many times;
 	 * [RFC6582 3.2 step 6] recover guards against needless fast
 	 * retransmits afterwards */
 	bool repeated = c->retries > 1;
 
+	tcp_undo_begin(c);
+	if (c->repair) {
+		c->repair->timeout_at = now;
+		c->repair->left = false;
+	}
 	tcp_cc_timeout(&c->cc, tcp_conn_outstanding(c), repeated);
-	tcp_rtx_mark_all(&c->rtx);
+	tcp_rtx_mark_sent_until(&c->rtx, tcp_rack_lost_if_sent(c, now));
+	/* [RFC5682 3] not when the time-out comes again */
+	c->frto = repeated ? TCP_FRTO_OFF : TCP_FRTO_HEAD;
 	c->recovery = TCP_R_LOSS;
 	c->recover = c->snd_nxt;
 	c->dupacks = 0;
 	c->reno_sacked = 0;
 	c->force_rtx = true;
+	c->want_tlp = c->rack.probed = false;
 }
 
 void tcp_recov_ece(struct tcp_conn *c)
@@ -140,7 +219,10 @@ void tcp_recov_resegment(struct tcp_conn *c)
 	/* [RFC1191 6.4] [RFC8201 5.4] no sign of congestion: cwnd stays */
 	tcp_rtx_mark_all(&c->rtx);
 	c->recovery = TCP_R_LOSS;
+	c->frto = TCP_FRTO_OFF;
 	c->recover = c->snd_nxt;
 	c->reno_sacked = 0;
 	c->force_rtx = true;
+	c->want_tlp = c->rack.probed = false;
+	tcp_undo_forget(c);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define RTX_HEAP_FIRST 16u /* ranges of the first heap array */
-#define DUP_THRESH 3u      /* [RFC6675 2] DupThresh */
+#define RTX_FEW 128u       /* ranges that are searched at any time */
 
 static tcp_seq_t end_of(const struct tcp_rtx_range *e)
 {
@@ -111,16 +111,31 @@ void tcp_rtx_push(struct tcp_rtx *r, tcp_seq_t start, uint32_t len, mono_t now)
 	r->lost_to = seq_min(r->lost_to, last->start);
 }
 
-static void note_sample(struct tcp_rtx_acked *acc,
-			const struct tcp_rtx_range *e)
+/* `e` was delivered as far as `end`. */
+static void note_delivered(struct tcp_rtx_acked *acc,
+			   const struct tcp_rtx_range *e, tcp_seq_t end)
 {
-	if (e->flags & TCP_RTX_EVER)
-		acc->resent_at = mono_max(acc->resent_at, e->sent_at);
-	if (e->flags & (TCP_RTX_EVER | TCP_RTX_SACKED))
+	if (e->flags & TCP_RTX_SACKED)
 		return;
+	if (e->flags & TCP_RTX_EVER) {
+		if (mono_leq(acc->resent_at, e->sent_at)) {
+			acc->resent_at = e->sent_at;
+			acc->resent_end = end;
+		}
+		return;
+	}
 	if (!acc->have_sample || mono_lt(e->sent_at, acc->sent_at))
 		acc->sent_at = e->sent_at;
 	acc->have_sample = true;
+	/* [RFC8985 6.2 step 3] */
+	if (seq_lt(end, acc->fack))
+		acc->reordered = true;
+	if (mono_lt(acc->newest_at, e->sent_at) ||
+	    (acc->newest_at.ns == e->sent_at.ns &&
+	     seq_lt(acc->newest_end, end))) {
+		acc->newest_at = e->sent_at;
+		acc->newest_end = end;
+	}
 }
 
 static void release(struct tcp_rtx *r)
@@ -142,7 +157,7 @@ void tcp_rtx_ack(struct tcp_rtx *r, tcp_seq_t una, struct tcp_rtx_acked *acc)
 		uint32_t n = e->len;
 		uint8_t flags = e->flags;
 
-		note_sample(acc, e);
+		note_delivered(acc, e, seq_min(una, end_of(e)));
 		if (seq_lt(una, end_of(e)))
 			n = (uint32_t)seq_diff(una, e->start);
 		if (!(flags & TCP_RTX_SACKED))
@@ -232,7 +247,7 @@ void tcp_rtx_sack(struct tcp_rtx *r, tcp_seq_t left, tcp_seq_t right,
 			continue;
 		if (seq_lt(right, end_of(at(r, i))) && !split(r, i, right))
 			break;
-		note_sample(acc, at(r, i));
+		note_delivered(acc, at(r, i), end_of(at(r, i)));
 		acc->delivered += at(r, i)->len;
 		acc->sacked += at(r, i)->len;
 		/* EVER is dropped: it only guards the RTT sample above */
@@ -245,6 +260,11 @@ void tcp_rtx_sack(struct tcp_rtx *r, tcp_seq_t left, tcp_seq_t right,
 		join(r, i - 1);
 }
 
+static bool waits(const struct tcp_rtx_range *e)
+{
+	return (e->flags & (TCP_RTX_LOST | TCP_RTX_RTX)) == TCP_RTX_LOST;
+}
+
 static uint32_t mark_one(struct tcp_rtx *r, struct tcp_rtx_range *e)
 {
 	if (e->flags & (TCP_RTX_SACKED | TCP_RTX_LOST))
@@ -254,32 +274,97 @@ static uint32_t mark_one(struct tcp_rtx *r, struct tcp_rtx_range *e)
 	return e->len;
 }
 
-uint32_t tcp_rtx_mark_lost(struct tcp_rtx *r, uint32_t mss)
+/* [RFC8985 6.1 RACK_sent_after] was `e` sent before what was delivered? */
+static bool sent_before(const struct tcp_rtx_range *e,
+			const struct tcp_rtx_rack *k)
 {
-	uint32_t above = 0, runs = 0, marked = 0;
-	tcp_seq_t to = r->lost_to;
+	return e->sent_at.ns == k->xmit_at.ns ? seq_lt(e->start, k->end)
+					      : mono_lt(e->sent_at, k->xmit_at);
+}
 
-	if (!r->sacked)
-		return 0;
-	/* [RFC6675 4 IsLost] from the highest SACKED range down: DupThresh
-	 * runs above, or more than (DupThresh - 1) segments of bytes. */
-	for (uint32_t i = find(r, TCP_SEQ(r->fack.v - 1)) + 1; i-- > 0;) {
+/* Of what was sent once. These lie in the order of their times, and all
+ * below lost_to have been dealt with. */
+static uint32_t rack_first(struct tcp_rtx *r, const struct tcp_rtx_rack *k,
+			   mono_t now, mono_t *next)
+{
+	uint32_t due = 0;
+
+	for (uint32_t i = find(r, r->lost_to); i < r->n; i++) {
 		struct tcp_rtx_range *e = at(r, i);
+		mono_t lost_at = mono_add(e->sent_at, k->wait);
 
-		if (seq_leq(end_of(e), r->lost_to))
-			break;
-		if (e->flags & TCP_RTX_SACKED) {
-			above += e->len;
-			runs++;
+		if (!(e->flags & (TCP_RTX_SACKED | TCP_RTX_EVER))) {
+			if (!sent_before(e, k))
+				break;
+			if (mono_lt(now, lost_at)) {
+				*next = mono_min(*next, lost_at);
+				break;
+			}
+			due += mark_one(r, e);
+		}
+		r->lost_to = end_of(e);
+	}
+	return due;
+}
+
+/* Of what was repeated. These lie anywhere. */
+static uint32_t rack_again(struct tcp_rtx *r, const struct tcp_rtx_rack *k,
+			   mono_t now, mono_t *next)
+{
+	mono_t pause = mono_add(r->scanned_at, k->scan_gap);
+	uint32_t due = 0;
+
+	if (r->n > RTX_FEW && mono_lt(now, pause)) {
+		*next = mono_min(*next, pause);
+		return 0;
+	}
+	r->scanned_at = now;
+	for (uint32_t i = 0, left = r->rtx; i < r->n && left; i++) {
+		struct tcp_rtx_range *e = at(r, i);
+		mono_t lost_at = mono_add(e->sent_at, k->wait);
+
+		left -= flagged(e, TCP_RTX_RTX);
+		if (!(e->flags & TCP_RTX_RTX) || !sent_before(e, k))
+			continue;
+		if (mono_lt(now, lost_at)) {
+			*next = mono_min(*next, lost_at);
 			continue;
 		}
-		if (runs < DUP_THRESH && above <= (DUP_THRESH - 1) * mss)
-			continue;
-		to = seq_max(to, end_of(e));
-		marked += mark_one(r, e);
+		set_flags(r, e, e->flags & (uint8_t)~TCP_RTX_RTX);
+		r->next_lost = seq_min(r->next_lost, e->start);
+		due += e->len;
 	}
-	r->lost_to = to;
-	return marked;
+	return due;
+}
+
+uint32_t tcp_rtx_rack(struct tcp_rtx *r, const struct tcp_rtx_rack *k,
+		      mono_t now, mono_t *ret_next)
+{
+	uint32_t due;
+
+	*ret_next = MONO_NEVER;
+	due = rack_first(r, k, now, ret_next);
+	if (r->rtx)
+		due += rack_again(r, k, now, ret_next);
+	return due;
+}
+
+void tcp_rtx_unmark(struct tcp_rtx *r)
+{
+	if (r->lost == r->rtx)
+		return;
+	for (uint32_t i = 0; i < r->n; i++) {
+		struct tcp_rtx_range *e = at(r, i);
+
+		if (!waits(e))
+			continue;
+		if (e->flags & TCP_RTX_EVER)
+			set_flags(r, e, e->flags | TCP_RTX_RTX);
+		else
+			set_flags(r, e, e->flags & (uint8_t)~TCP_RTX_LOST);
+	}
+	r->lost_to = at(r, 0)->start;
+	r->next_lost = end_of(at(r, r->n - 1));
 }
 
 uint32_t tcp_rtx_mark_head(struct tcp_rtx *r, uint32_t len)
@@ -296,28 +381,44 @@ uint32_t tcp_rtx_mark_head(struct tcp_rtx *r, uint32_t len)
 	return mark_one(r, at(r, 0));
 }
 
-void tcp_rtx_mark_all(struct tcp_rtx *r)
+void tcp_rtx_mark_sent_until(struct tcp_rtx *r, mono_t until)
 {
 	bool reneged = r->n && (at(r, 0)->flags & TCP_RTX_SACKED);
+	bool whole = true; /* all so far is LOST or SACKED */
 
 	if (!r->n)
 		return;
+	r->next_lost = r->lost_to = at(r, 0)->start;
 	for (uint32_t i = 0; i < r->n; i++) {
 		struct tcp_rtx_range *e = at(r, i);
 
 		if ((e->flags & TCP_RTX_SACKED) && !reneged)
 			continue;
+		if (i && mono_lt(until, e->sent_at)) {
+			whole = false;
+			continue;
+		}
 		set_flags(r, e, TCP_RTX_LOST | (e->flags & TCP_RTX_EVER));
+		if (whole)
+			r->lost_to = end_of(e);
 	}
 	if (reneged)
 		r->fack = at(r, 0)->start;
-	r->next_lost = at(r, 0)->start;
-	r->lost_to = seq_max(r->fack, at(r, 0)->start);
 }
 
-static bool waits(const struct tcp_rtx_range *e)
+void tcp_rtx_mark_all(struct tcp_rtx *r)
 {
-	return (e->flags & (TCP_RTX_LOST | TCP_RTX_RTX)) == TCP_RTX_LOST;
+	tcp_rtx_mark_sent_until(r, MONO_NEVER);
+}
+
+bool tcp_rtx_head_is(const struct tcp_rtx *r, uint32_t len)
+{
+	return r->n && at(r, 0)->len >= len;
+}
+
+mono_t tcp_rtx_head_sent_at(const struct tcp_rtx *r)
+{
+	return r->n ? at(r, 0)->sent_at : MONO_NEVER;
 }
 
 bool tcp_rtx_next(const struct tcp_rtx *r, tcp_seq_t *ret_start,
@@ -337,21 +438,13 @@ bool tcp_rtx_next(const struct tcp_rtx *r, tcp_seq_t *ret_start,
 	return false;
 }
 
-bool tcp_rtx_next_hole(const struct tcp_rtx *r, tcp_seq_t *ret_start,
-		       uint32_t *ret_len)
+void tcp_rtx_tail(const struct tcp_rtx *r, uint32_t len, tcp_seq_t *ret_start,
+		  uint32_t *ret_len)
 {
-	for (uint32_t i = 0; i < r->n; i++) {
-		const struct tcp_rtx_range *e = at(r, i);
+	const struct tcp_rtx_range *e = at(r, r->n - 1u);
 
-		if (!seq_lt(e->start, r->fack))
-			return false;
-		if (e->flags & (TCP_RTX_SACKED | TCP_RTX_RTX))
-			continue;
-		*ret_start = e->start;
-		*ret_len = e->len;
-		return true;
-	}
-	return false;
+	*ret_len = MIN(len, e->len);
+	*ret_start = seq_add(e->start, e->len - *ret_len);
 }
 
 void tcp_rtx_resent(struct tcp_rtx *r, tcp_seq_t start, uint32_t len,

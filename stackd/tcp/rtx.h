@@ -41,18 +41,23 @@ struct tcp_rtx {
 	uint16_t first, n, cap;     /* live: v[first .. first+n) */
 	uint32_t sacked, lost, rtx; /* bytes with each flag */
 	tcp_seq_t fack;             /* right edge of the highest SACKED range */
-	tcp_seq_t lost_to;   /* all un-SACKED below it are LOST already */
+	tcp_seq_t lost_to;   /* all below it are SACKED, LOST or repeated */
+	mono_t scanned_at;   /* for lost retransmissions */
 	tcp_seq_t next_lost; /* no range that waits lies below */
 	struct tcp_rtx_range small[TCP_RTX_INLINE];
 };
 
-/* What an acknowledgement did. Zero it before use. */
+/* What an acknowledgement did. Zero it before use, but for fack. */
 struct tcp_rtx_acked {
+	tcp_seq_t fack;     /* in: the scoreboard's before this one */
 	uint32_t delivered; /* bytes that were neither acked nor SACKED */
 	uint32_t sacked;    /* of these, by SACK */
 	mono_t sent_at;     /* oldest never retransmitted one among them */
 	bool have_sample;   /* sent_at is valid */
-	mono_t resent_at;   /* latest retransmission among them, 0 none */
+	bool reordered;     /* one of these came after later ones (RFC 8985) */
+	/* of the latest sent: when, 0 none, and where it ends */
+	mono_t newest_at, resent_at; /* first transmissions, repeated ones */
+	tcp_seq_t newest_end, resent_end;
 };
 
 /* `self` must not move afterwards. */
@@ -65,21 +70,41 @@ void tcp_rtx_ack(struct tcp_rtx *r, tcp_seq_t una, struct tcp_rtx_acked *acc);
 /* A SACK block, already inside snd_una..snd_nxt. */
 void tcp_rtx_sack(struct tcp_rtx *r, tcp_seq_t left, tcp_seq_t right,
 		  struct tcp_rtx_acked *acc);
-/* Marks LOST what IsLost() of RFC 6675 4 says; bytes newly marked. */
-uint32_t tcp_rtx_mark_lost(struct tcp_rtx *r, uint32_t mss);
+/* What RFC 8985 6.2 step 5 needs to know. */
+struct tcp_rtx_rack {
+	mono_t xmit_at; /* latest sent of all that was delivered */
+	tcp_seq_t end;  /* and where it ends */
+	dur_t wait;     /* round trip and reordering window */
+	dur_t scan_gap; /* large scoreboards are searched for lost
+			 * retransmissions this often */
+};
+/* Marks LOST what was sent before `k` and longer than k->wait ago; a
+ * retransmission of which this is true is no longer on its way. Returns the
+ * bytes that became due for (another) retransmission; *ret_next is when the
+ * next of them will be, MONO_NEVER if none. */
+uint32_t tcp_rtx_rack(struct tcp_rtx *r, const struct tcp_rtx_rack *k,
+		      mono_t now, mono_t *ret_next);
 /* Marks the first `len` bytes, if not SACKED or LOST; bytes newly marked. */
 uint32_t tcp_rtx_mark_head(struct tcp_rtx *r, uint32_t len);
 /* Everything not SACKED is LOST and nothing of it is on its way. When the
  * head is SACKED the peer has reneged and all SACKs are forgotten
  * (RFC 2018 8). */
 void tcp_rtx_mark_all(struct tcp_rtx *r);
+/* The same for the head and for what was sent (last) at `until` or before. */
+void tcp_rtx_mark_sent_until(struct tcp_rtx *r, mono_t until);
+/* Is the first range at least `len` bytes? */
+bool tcp_rtx_head_is(const struct tcp_rtx *r, uint32_t len);
+/* When the first range was sent last, MONO_NEVER if there is none. */
+mono_t tcp_rtx_head_sent_at(const struct tcp_rtx *r);
 /* First range that is LOST and not RTX; false when none. */
 bool tcp_rtx_next(const struct tcp_rtx *r, tcp_seq_t *ret_start,
 		  uint32_t *ret_len);
-/* First range below fack that is neither SACKED nor RTX (RFC 6675 4,
- * NextSeg rule 3). */
-bool tcp_rtx_next_hole(const struct tcp_rtx *r, tcp_seq_t *ret_start,
-		       uint32_t *ret_len);
+/* The last `len` bytes or less: what a loss probe repeats. */
+void tcp_rtx_tail(const struct tcp_rtx *r, uint32_t len, tcp_seq_t *ret_start,
+		  uint32_t *ret_len);
+/* Takes the LOST mark from all that waits for its retransmission: it was
+ * not lost after all. */
+void tcp_rtx_unmark(struct tcp_rtx *r);
 /* [start, +len), inside one range, was sent again. */
 void tcp_rtx_resent(struct tcp_rtx *r, tcp_seq_t start, uint32_t len,
 		    mono_t now);

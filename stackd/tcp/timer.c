@@ -23,9 +23,39 @@ static dur_t rto(const struct tcp_conn *c)
 	return tcp_rtt_rto(&c->rtt, c->env->tune.rto_max);
 }
 
+static void arm(struct tcp_conn *c, enum tcp_rexmt_for what, mono_t at)
+{
+	c->rexmt_for = (uint8_t)what;
+	tcp_timer_set(c, TCP_T_REXMT, at);
+}
+
 void tcp_timer_arm_rexmt(struct tcp_conn *c, mono_t now)
 {
-	tcp_timer_set(c, TCP_T_REXMT, mono_add(now, rto(c)));
+	dur_t pto, left = rto(c);
+
+	if (tcp_tlp_timeout(c, &pto)) /* [RFC8985 7.2] not after the RTO */
+		arm(c, TCP_FOR_PROBE, mono_add(now, dur_min(pto, left)));
+	else
+		arm(c, TCP_FOR_RTO, mono_add(now, left));
+}
+
+void tcp_timer_after_ack(struct tcp_conn *c, bool advanced, mono_t reo_at,
+			 mono_t now)
+{
+	if (!tcp_conn_outstanding(c)) { /* [RFC6298 5.2] */
+		tcp_timer_off(c, TCP_T_REXMT);
+	} else if (!mono_is_never(reo_at)) { /* [RFC8985 8] */
+		arm(c, TCP_FOR_REO, mono_max(reo_at, mono_add(now, DUR_NS(1))));
+	} else if (advanced) {
+		/* [RFC6298 5.3]; the back-off ends with the next sample */
+		tcp_timer_arm_rexmt(c, now);
+	} else if (c->rexmt_for == TCP_FOR_REO ||
+		   !tcp_timer_on(c, TCP_T_REXMT)) {
+		/* the RTO as if it had run all the time */
+		mono_t at = mono_add(tcp_rtx_head_sent_at(&c->rtx), rto(c));
+
+		arm(c, TCP_FOR_RTO, mono_max(at, mono_add(now, DUR_MS(1))));
+	}
 }
 
 static dur_t keep_idle(const struct tcp_conn *c)
@@ -96,8 +126,19 @@ static bool retry(struct tcp_conn *c)
 	return false;
 }
 
-static void rexmt_expired(struct tcp_conn *c)
+static void rexmt_expired(struct tcp_conn *c, mono_t now)
 {
+	enum tcp_rexmt_for what = (enum tcp_rexmt_for)c->rexmt_for;
+
+	c->rexmt_for = TCP_FOR_RTO;
+	if (what == TCP_FOR_REO) {
+		tcp_recov_reo_expired(c, now);
+		return;
+	}
+	if (what == TCP_FOR_PROBE) {
+		c->want_tlp = c->rtx.n > 0;
+		return;
+	}
 	if (!retry(c))
 		return;
 	c->env->stats.rto_timeouts++;
@@ -106,9 +147,11 @@ static void rexmt_expired(struct tcp_conn *c)
 		c->want_syn = c->syn_again = true;
 		return;
 	}
-	tcp_recov_timeout(c);
+	tcp_plpmtud_timeout(c, now);
+	tcp_recov_timeout(c, now);
 }
 
+/* [RFC9293 3.8.6.1 MUST-36] [RFC9293 3.8.6 MUST-35] */
 static void persist_expired(struct tcp_conn *c)
 {
 	if (!retry(c))
@@ -121,6 +164,7 @@ static void persist_expired(struct tcp_conn *c)
 		c->want_probe = true;
 }
 
+/* [RFC1122 4.2.3.6] [RFC9293 3.8.4 MUST-29, SHLD-12, MAY-5] */
 static void keep_expired(struct tcp_conn *c, mono_t now)
 {
 	mono_t due = mono_add(c->last_rcvd, keep_idle(c));
@@ -152,7 +196,7 @@ static void expired(struct tcp_conn *c, enum tcp_timer t, mono_t now)
 {
 	switch (t) {
 	case TCP_T_REXMT:
-		rexmt_expired(c);
+		rexmt_expired(c, now);
 		break;
 	case TCP_T_PERSIST:
 		persist_expired(c);
@@ -169,6 +213,8 @@ static void expired(struct tcp_conn *c, enum tcp_timer t, mono_t now)
 	case TCP_T_2MSL:
 		tcp_conn_set_state(c, TCP_S_CLOSED);
 		break;
+	case TCP_T_PACE: /* data may go again */
+		break;
 	case TCP_T_USER:
 		/* [RFC9293 3.8.3] [RFC5482 2] */
 		give_up(c);
@@ -184,6 +230,8 @@ void tcp_conn_expire(struct tcp_conn *c, mono_t now)
 	for (int i = 0; i < TCP_T__COUNT; i++) {
 		if (mono_lt(now, c->timers[i]))
 			continue;
+		if (i == TCP_T_PACE)
+			tcp_pace_expired(c, c->timers[i], now);
 		c->timers[i] = MONO_NEVER;
 		expired(c, (enum tcp_timer)i, now);
 	}
@@ -202,6 +250,7 @@ static bool partial_held(const struct tcp_conn *c)
 	       tcp_conn_may_send(c);
 }
 
+/* [RFC9293 3.8.6.1 SHLD-29] */
 void tcp_timer_settle(struct tcp_conn *c, mono_t now)
 {
 	bool blocked = !tcp_conn_outstanding(c) && tcp_out_window_blocked(c);

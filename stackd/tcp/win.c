@@ -16,9 +16,15 @@
 
 #define SLACK_PART 8 /* of the buffer, for rounding */
 
+/* What could be promised at most: a buffer that is larger than the window
+ * field can say is no reason to promise it again and again. */
 static uint32_t limit(const struct tcp_conn *c)
 {
-	return c->rcv_clamp ? MIN(c->rcv_limit, c->rcv_clamp) : c->rcv_limit;
+	uint32_t max = TCP_WND_UNSCALED_MAX << c->rcv_wscale;
+
+	if (c->rcv_clamp)
+		max = MIN(max, c->rcv_clamp);
+	return MIN(c->rcv_limit, max);
 }
 
 static uint32_t space(const struct tcp_conn *c)
@@ -42,6 +48,7 @@ static uint32_t wanted(const struct tcp_conn *c)
 	return room;
 }
 
+/* [RFC7323 2.4] [RFC9293 3.8.6.1 MAY-8] */
 static uint32_t keep_edge(struct tcp_conn *c, uint32_t cur)
 {
 	uint32_t unit = 1u << c->rcv_wscale;

@@ -7,7 +7,6 @@ within a round. CPU seconds are the relay's own, all of its processes.
 """
 
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -320,7 +319,7 @@ def cubic(ns):
             "dev", "lo", "proto", "kernel", "congctl", "cubic"])
 
 
-def one_round(build, quick, results, errors, names):
+def one_round(build, quick, results, errors):
     with_ns = Namespace("h")
     cubic(with_ns)
     os.makedirs(WORK + "/run", exist_ok=True)
@@ -333,8 +332,6 @@ def one_round(build, quick, results, errors, names):
              for c in CLEAR[:4]]
     todo += [(c, 4, True, (r.secure,)) for c in SECURE]
     for cls, to, secure, tasks in todo:
-        if names and cls.name not in names:
-            continue
         print(f"  {cls.name} v{to}{' TLS' if secure else ''}",
               file=sys.stderr, flush=True)
         try:
@@ -342,39 +339,3 @@ def one_round(build, quick, results, errors, names):
         except (Failure, OSError, subprocess.SubprocessError) as e:
             errors.append(f"{cls.name}: {e}")
     remove_namespaces()
-
-
-def measure(build, quick, rounds, names=()):
-    """({what: {who: median}}, errors)"""
-    results, errors = {}, []
-    for _ in range(rounds):
-        one_round(build, quick, results, errors, names)
-    return {k: {who: statistics.median(v) for who, v in row.items()}
-            for k, row in results.items()}, errors
-
-
-def print_table(table):
-    who = [c.name for c in CLEAR] + ["stunnel"]
-    print(("{:<30}" + "{:>15}" * len(who)).format("", *who))
-    for what, row in table.items():
-        cells = [f"{row[w]:,.2f}" if w in row else "-" for w in who]
-        print(("{:<30}" + "{:>15}" * len(who)).format(what, *cells))
-
-    def ratio(name, what, of, other):
-        a, b = table.get(what, {}).get(of), table.get(what, {}).get(other)
-        if a and b:
-            print(f"{name}: {a / b:.2f}")
-    for way in ("up", "down"):
-        ratio(f"bulk {way}, proxyd / haproxy with splice",
-              f"{way} v4-v4 Gbit/s", "proxyd", "haproxy-splice")
-        ratio(f"bulk {way} per CPU second, the same",
-              f"{way} v4-v4 Gbit/cpu-s", "proxyd", "haproxy-splice")
-    ratio("connections, proxyd / nginx", "connections v4-v4 /s", "proxyd",
-          "nginx")
-    ratio("connections per CPU second, the same", "connections v4-v4 /cpu-s",
-          "proxyd", "nginx")
-    for what in ("up {} Gbit/s", "connections {} /s"):
-        a = table.get(what.format("v4-v6"), {}).get("proxyd")
-        b = table.get(what.format("v4-v4"), {}).get("proxyd")
-        if a and b:
-            print(f"translation, {what.format('').strip()}: {a / b:.2f}")

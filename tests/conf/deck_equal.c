@@ -165,6 +165,19 @@ static const char *tcp_tune(const struct tcp_tune *a, const struct tcp_tune *b)
 	return NULL;
 }
 
+static const char *policy(const struct deck_policy *a,
+			  const struct deck_policy *b)
+{
+	return !strcmp(a->name, b->name) && a->what == b->what &&
+			       a->deny == b->deny && a->has_uid == b->has_uid &&
+			       a->uid == b->uid && a->has_gid == b->has_gid &&
+			       a->gid == b->gid && a->port_lo == b->port_lo &&
+			       a->port_hi == b->port_hi &&
+			       !strcmp(a->program, b->program)
+		       ? NULL
+		       : "policy";
+}
+
 static const char *number(const uint32_t *a, const uint32_t *b)
 {
 	return *a == *b ? NULL : "allow";
@@ -194,6 +207,7 @@ const char *deck_differs(const struct stackd_deck *a,
 	SAME(port_hi);
 	SAME_EACH(allow_uid, n_allow_uid, number);
 	SAME_EACH(allow_gid, n_allow_gid, number);
+	SAME_EACH(policies, n_policies, policy);
 	SAME(priv_port_max);
 	SAME_TEXT(metrics);
 	differs = ip_tune(&a->ip, &b->ip);

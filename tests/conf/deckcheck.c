@@ -1,5 +1,6 @@
 /*
- * deckcheck: what stackd -n does with a deck, as a program of its own.
+ * deckcheck: what a daemon's -n does with a deck, as a program of its own; one
+ * for each daemon, of this file and of one with its struct deckcheck.
  *
  *   deckcheck DECK           prints notes on stderr, the canonical deck on
  *                            stdout; exit 1 when the deck holds errors
@@ -9,10 +10,7 @@
  *                            again and compares every value
  *   deckcheck -w DECK BASE   writes these files; look at them before commit
  */
-#include "deck.h"
-#include "deck/deck.h"
-
-#include "deck_equal.h"
+#include "deckcheck.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,10 +34,25 @@ static FILE *text_open(struct text *t)
 }
 
 struct outcome {
-	int result; /* of stackd_deck_read() */
-	struct stackd_deck deck;
+	int result; /* of reading */
+	void *deck;
 	struct text canonical, notes;
 };
+
+static void *new_deck(void)
+{
+	void *d = calloc(1, deckcheck.size);
+
+	if (!d)
+		exit(2);
+	return d;
+}
+
+static void free_deck(void *d)
+{
+	deckcheck.free(d);
+	free(d);
+}
 
 static void read_deck(const char *path, struct outcome *o)
 {
@@ -48,10 +61,11 @@ static void read_deck(const char *path, struct outcome *o)
 
 	memset(o, 0, sizeof(*o));
 	deck_report_init(&report);
-	o->result = stackd_deck_read(path, &o->deck, &report);
+	o->deck = new_deck();
+	o->result = deckcheck.read(path, o->deck, &report);
 	f = text_open(&o->canonical);
 	if (o->result == 0)
-		stackd_deck_print(&o->deck, f);
+		deckcheck.print(o->deck, f);
 	fclose(f);
 	f = text_open(&o->notes);
 	deck_report_print(&report, f);
@@ -61,7 +75,7 @@ static void read_deck(const char *path, struct outcome *o)
 
 static void outcome_free(struct outcome *o)
 {
-	stackd_deck_free(&o->deck);
+	free_deck(o->deck);
 	free(o->canonical.p);
 	free(o->notes.p);
 }
@@ -120,23 +134,23 @@ static int store(const char *base, const char *suffix, const struct text *t)
 static int check_again(const struct outcome *o)
 {
 	struct deck_report report;
-	struct stackd_deck again;
+	void *again = new_deck();
 	const char *differs;
 	struct text printed;
 	int bad = 0;
 	FILE *f;
 
 	deck_report_init(&report);
-	if (stackd_deck_parse("canonical", o->canonical.p, o->canonical.len,
-			      &again, &report) < 0) {
+	if (deckcheck.parse("canonical", o->canonical.p, o->canonical.len,
+			    again, &report) < 0) {
 		fprintf(stderr, "the canonical deck is refused:\n");
 		bad = 1;
 	} else {
-		differs = deck_differs(&o->deck, &again);
+		differs = deckcheck.differs(o->deck, again);
 		if (differs)
 			fprintf(stderr, "read again, %s differs\n", differs);
 		f = text_open(&printed);
-		stackd_deck_print(&again, f);
+		deckcheck.print(again, f);
 		fclose(f);
 		bad = differs || strcmp(printed.p, o->canonical.p) != 0;
 		free(printed.p);
@@ -144,7 +158,7 @@ static int check_again(const struct outcome *o)
 	if (bad)
 		deck_report_print(&report, stderr);
 	deck_report_fini(&report);
-	stackd_deck_free(&again);
+	free_deck(again);
 	return bad;
 }
 

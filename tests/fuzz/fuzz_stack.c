@@ -9,32 +9,22 @@
  * Links: stackd_core.
  */
 #include "base/cursor.h"
-#include "core/stack.h"
+#include "virtual.h"
 #include "wire/checksum.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SOCKS_MAX 8
-#define ROUNDS_MAX 5000
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct world {
-	struct stack *s;
-	mono_t now;
+	struct fuzz_virtual v;
 	struct sock *socks[SOCKS_MAX];
-	uint64_t rng;
 	uint32_t seq, ack; /* of the last TCP segment that the stack sent */
 	struct rcur in;
 };
-
-static uint64_t rnd(void *arg)
-{
-	uint64_t *x = arg;
-
-	return *x = *x * 6364136223846793005u + 1442695040888963407u;
-}
 
 static void add_iface(struct world *w, enum ip_link_kind kind, uint8_t net)
 {
@@ -46,21 +36,21 @@ static void add_iface(struct world *w, enum ip_link_kind kind, uint8_t net)
 		.v4 = true,
 		.v6 = true,
 	};
-	struct ip_stack *ips = stack_ip(w->s);
+	struct ip_stack *ips = stack_ip(w->v.s);
 	struct ip_addr a4 = ip_v4(10, net, 0, 1);
 	struct ip_addr a6 = {.family = IP_V6, .b = {0xfd, net, [15] = 1}};
 	struct ip_route r = {.until = MONO_NEVER};
-	int ifi = ip_iface_add(ips, &c, w->now);
+	int ifi = ip_iface_add(ips, &c, w->v.now);
 
 	INVARIANT(ifi > 0);
 	r.ifindex = (uint32_t)ifi;
-	INVARIANT(ip_addr_add(ips, r.ifindex, &a4, 24, w->now) == 0);
-	INVARIANT(ip_addr_add(ips, r.ifindex, &a6, 64, w->now) == 0);
+	INVARIANT(ip_addr_add(ips, r.ifindex, &a4, 24, w->v.now) == 0);
+	INVARIANT(ip_addr_add(ips, r.ifindex, &a6, 64, w->v.now) == 0);
 	r.dst = ip_prefix_make(&a4, 24);
 	INVARIANT(ip_route_add(ips, &r) == 0);
 	r.dst = ip_prefix_make(&a6, 64);
 	INVARIANT(ip_route_add(ips, &r) == 0);
-	ip_iface_set_up(ips, r.ifindex, true, w->now);
+	ip_iface_set_up(ips, r.ifindex, true, w->v.now);
 }
 
 static struct sock **slot(struct world *w)
@@ -76,10 +66,10 @@ static void op_raw(struct world *w)
 	uint32_t ifi = 2 + (rcur_8(&w->in) & 1);
 	size_t len = MIN((size_t)rcur_16(&w->in) % 1600, rcur_left(&w->in));
 	const uint8_t *b = rcur_bytes(&w->in, len);
-	struct pkt *p = pkt_new(stack_pool(w->s), PKT_SMALL);
+	struct pkt *p = pkt_new(stack_pool(w->v.s), PKT_SMALL);
 
 	if (!p || !b) {
-		pkt_free(stack_pool(w->s), p);
+		pkt_free(stack_pool(w->v.s), p);
 		return;
 	}
 	memcpy(pkt_data(p), b, len);
@@ -87,7 +77,7 @@ static void op_raw(struct world *w)
 	p->ifindex = ifi;
 	p->gso_segs = 1;
 	p->csum = rcur_8(&w->in) & 1 ? PKT_CSUM_OK : PKT_CSUM_UNKNOWN;
-	stack_input(w->s, p, w->now);
+	stack_input(w->v.s, p, w->v.now);
 }
 
 static size_t ip_header(uint8_t *b, const struct ip_addr *src,
@@ -149,7 +139,7 @@ static void op_segment(struct world *w)
 						   .b = {0xfd, 0, [15] = 1}};
 	if (ip_is_v4_mapped(&local.addr) || ip_is_v4_mapped(&remote.addr))
 		return;
-	p = pkt_new(stack_pool(w->s), PKT_SMALL);
+	p = pkt_new(stack_pool(w->v.s), PKT_SMALL);
 	if (!p)
 		return;
 	rcur_copy(&w->in, opts, opt_len);
@@ -177,7 +167,7 @@ static void op_segment(struct world *w)
 	p->len = (uint32_t)(hl + tl);
 	p->ifindex = 2;
 	p->gso_segs = 1;
-	stack_input(w->s, p, w->now);
+	stack_input(w->v.s, p, w->v.now);
 }
 
 static void op_open(struct world *w)
@@ -188,7 +178,7 @@ static void op_open(struct world *w)
 	enum ip_family f = how & 1 ? IP_V6 : IP_V4;
 	struct ip_port to = {.port = (uint16_t)(rcur_8(&w->in) % 4 + 1)};
 
-	if (*at || stack_sock_new(w->s, how & 2 ? SOCK_UDP : SOCK_TCP, f, &me,
+	if (*at || stack_sock_new(w->v.s, how & 2 ? SOCK_UDP : SOCK_TCP, f, &me,
 				  at, at) < 0)
 		return;
 	to.addr = f == IP_V4 ? ip_v4(10, 0, 0, how & 4 ? 1 : 2)
@@ -197,10 +187,10 @@ static void op_open(struct world *w)
 				       .b = {0xfd, 0, [15] = how & 4 ? 1 : 2}};
 	if (how & 8) {
 		to.addr = ip_any(f);
-		(void)!stack_sock_bind(w->s, *at, &to);
-		(void)!stack_sock_listen(w->s, *at, how >> 5, w->now);
+		(void)!stack_sock_bind(w->v.s, *at, &to);
+		(void)!stack_sock_listen(w->v.s, *at, how >> 5, w->v.now);
 	} else {
-		(void)!stack_sock_connect(w->s, *at, &to, w->now);
+		(void)!stack_sock_connect(w->v.s, *at, &to, w->v.now);
 	}
 }
 
@@ -217,13 +207,14 @@ static void op_write(struct world *w)
 		return;
 	if (sock_type(sk) == SOCK_UDP) {
 		iov[0] = (struct iovec){payload, len % sizeof(payload)};
-		(void)!stack_udp_send(w->s, sk, NULL, NULL, iov, 1, 0, w->now);
+		(void)!stack_udp_send(w->v.s, sk, NULL, NULL, iov, 1, 0,
+				      w->v.now);
 		return;
 	}
-	got = stack_sock_write_reserve(w->s, sk, len, iov, &n);
+	got = stack_sock_write_reserve(w->v.s, sk, len, iov, &n);
 	for (int i = 0; i < n && got; i++)
 		memset(iov[i].iov_base, 7, iov[i].iov_len);
-	stack_sock_write_commit(w->s, sk, MIN(got, len), len & 1, w->now);
+	stack_sock_write_commit(w->v.s, sk, MIN(got, len), len & 1, w->v.now);
 }
 
 static void op_read(struct world *w)
@@ -236,12 +227,13 @@ static void op_read(struct world *w)
 	if (!sk || sock_is_listener(sk))
 		return;
 	if (sock_type(sk) == SOCK_UDP) {
-		if (stack_udp_peek(w->s, sk, &m, iov))
-			stack_udp_pop(w->s, sk);
+		if (stack_udp_peek(w->v.s, sk, &m, iov))
+			stack_udp_pop(w->v.s, sk);
 		return;
 	}
-	stack_sock_read_consume(
-		w->s, sk, stack_sock_read_peek(w->s, sk, iov, &n), w->now);
+	stack_sock_read_consume(w->v.s, sk,
+				stack_sock_read_peek(w->v.s, sk, iov, &n),
+				w->v.now);
 }
 
 static void op_end(struct world *w)
@@ -252,13 +244,13 @@ static void op_end(struct world *w)
 	if (!*at)
 		return;
 	if (how == 0 && sock_tcp(*at)) {
-		stack_sock_shutdown(w->s, *at, w->now);
+		stack_sock_shutdown(w->v.s, *at, w->v.now);
 		return;
 	}
 	if (how == 1)
-		stack_sock_abort(w->s, *at, w->now);
+		stack_sock_abort(w->v.s, *at, w->v.now);
 	else
-		stack_sock_close(w->s, *at, w->now);
+		stack_sock_close(w->v.s, *at, w->v.now);
 	*at = NULL;
 }
 
@@ -271,20 +263,22 @@ static void op_option(struct world *w)
 	if (!sk)
 		return;
 	if (which & 128)
-		(void)!stack_sock_set(
-			w->s, sk, (enum sock_opt)(which % SOCK_OPT__COUNT), v);
+		(void)!stack_sock_set(w->v.s, sk,
+				      (enum sock_opt)(which % SOCK_OPT__COUNT),
+				      v);
 	else
 		(void)!stack_sock_set_tcp(
-			w->s, sk, (enum tcp_opt)(which % TCP_OPT__COUNT), v,
-			w->now);
+			w->v.s, sk, (enum tcp_opt)(which % TCP_OPT__COUNT), v,
+			w->v.now);
 }
 
 /* ---- the caller's side of the contract
  * -------------------------------------------- */
 
 /* An attacker on the path reads what passes. */
-static void overhear(struct world *w, const struct frame *f)
+static void overhear(void *arg, const struct frame *f)
 {
+	struct world *w = arg;
 	struct rcur c =
 		rcur_of(f->hdr + f->l2_len, (size_t)(f->hdr_len - f->l2_len));
 	bool v4 = rcur_left(&c) && c.p[0] >> 4 == 4;
@@ -297,52 +291,25 @@ static void overhear(struct world *w, const struct frame *f)
 	w->ack = rcur_32(&c);
 }
 
-static void settle(struct world *w)
+static void accept_and_close(void *arg, struct sock *sk, unsigned events)
 {
-	struct frame f;
-	struct sock *sk;
-	unsigned ev, rounds = 0;
-	bool busy = true;
+	struct world *w = arg;
+	struct sock *c;
 
-	while (busy) {
-		INVARIANT(++rounds < ROUNDS_MAX);
-		busy = rounds == 1;
-		while ((sk = stack_ready(w->s, &ev))) {
-			busy = true;
-			if (ev & SOCK_EV_ACCEPT) {
-				struct sock *c = stack_sock_accept(w->s, sk);
+	if (!(events & SOCK_EV_ACCEPT))
+		return;
+	c = stack_sock_accept(w->v.s, sk);
+	if (c)
+		stack_sock_close(w->v.s, c, w->v.now);
+}
 
-				if (c)
-					stack_sock_close(w->s, c, w->now);
-			}
-		}
-		while (stack_output(w->s, &f, w->now)) {
-			overhear(w, &f);
-			INVARIANT(++rounds < ROUNDS_MAX);
-		}
-	}
-	INVARIANT(mono_lt(w->now, stack_deadline(w->s)));
+static void check(void *arg)
+{
+	struct world *w = arg;
+
 	for (unsigned i = 0; i < SOCKS_MAX; i++)
 		if (w->socks[i] && sock_tcp(w->socks[i]))
 			tcp_conn_check(sock_tcp(w->socks[i]));
-}
-
-static void pass_time(struct world *w, dur_t d)
-{
-	mono_t until = mono_add(w->now, d);
-
-	for (unsigned i = 0; i < 2000; i++) {
-		mono_t at = stack_deadline(w->s);
-
-		if (mono_lt(until, at))
-			break;
-		w->now = mono_max(w->now, at);
-		stack_expire(w->s, w->now);
-		settle(w);
-	}
-	w->now = mono_max(w->now, until);
-	if (mono_leq(stack_deadline(w->s), w->now))
-		stack_expire(w->s, w->now);
 }
 
 static void run(struct world *w)
@@ -373,44 +340,34 @@ static void run(struct world *w)
 			op_option(w);
 			break;
 		default:
-			pass_time(w, DUR_MS(rcur_16(&w->in)));
+			fuzz_pass(&w->v, DUR_MS(rcur_16(&w->in)));
 			break;
 		}
-		settle(w);
+		fuzz_settle(&w->v);
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct world w = {.now = {1000000000}, .in = rcur_of(data, size)};
-	struct stack_counters left;
+	struct world w = {.in = rcur_of(data, size)};
 	struct stack_config c;
 
-	stack_config_default(&c);
-	c.pool_limit_bytes = 8u << 20;
-	c.sock_max = 64;
-	c.key = (struct hash_key){1, 2};
-	c.rand64 = rnd;
-	w.rng = 1;
-	c.rand_arg = &w.rng;
-	w.s = stack_new(&c);
-	INVARIANT(w.s != NULL);
+	w.v = (struct fuzz_virtual){.now = {1000000000},
+				    .on_ready = accept_and_close,
+				    .on_frame = overhear,
+				    .check = check,
+				    .arg = &w};
+	fuzz_config(&w.v, &c);
+	w.v.s = stack_new(&c);
+	INVARIANT(w.v.s != NULL);
 	add_iface(&w, IP_LINK_L3, 0);
 	add_iface(&w, IP_LINK_L2, 1);
 	run(&w);
 	for (unsigned i = 0; i < SOCKS_MAX; i++)
 		if (w.socks[i]) {
-			stack_sock_abort(w.s, w.socks[i], w.now);
+			stack_sock_abort(w.v.s, w.socks[i], w.v.now);
 			w.socks[i] = NULL;
 		}
-	settle(&w);
-	/* TIME-WAIT, reassembly and orphans that nobody answers end by
-	 * themselves; the last after orphan_retries of at most 120 s */
-	for (unsigned i = 0; i < 40; i++)
-		pass_time(&w, DUR_S(60));
-	settle(&w);
-	stack_counters(w.s, &left);
-	INVARIANT(left.socks == 0);
-	stack_free(w.s);
+	fuzz_end(&w.v);
 	return 0;
 }

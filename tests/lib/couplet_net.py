@@ -290,12 +290,14 @@ class Net:
     v6 = (V6_HOST, V6_STACK)
 
     def __init__(self, build, kernel=False, families="46", deck_extra="",
-                 fd_limit=20000, mtu=1500):
+                 fd_limit=20000, mtu=1500, mode="auto", couple=""):
         self.build = build
         self.kernel = kernel
         self.families = families
         self.deck_extra = deck_extra
         self.mtu = mtu
+        self.mode = mode
+        self.couple = couple
         self.procs = []
         self.stackd = None
         self.run_dir = WORK + "/run"
@@ -303,7 +305,8 @@ class Net:
 
     # where things are
     def tool(self, name):
-        for rel in ("stackd", "common/client", "common/console", "common",
+        for rel in ("stackd", "tlsd", "proxyd", "common/client",
+                    "common/console", "common/keys", "common",
                     "."):
             path = os.path.join(self.build, rel, name)
             if os.path.isfile(path) and os.access(path, os.X_OK):
@@ -359,6 +362,8 @@ class Net:
     def deck(self):
         """v4 on a layer 3 port (TUN), v6 on a layer 2 port (TAP)."""
         d = [f"ID {ID}"]
+        if self.couple:
+            d.append(f"COUPLE {self.couple}")
         if "4" in self.families:
             d += ["DEVICE OSA4 OSAX D10 PORTA D12",
                   f"ADAPTER OSA4 IFNAME cpl4 HOSTADDR {V4_HOST}/24",
@@ -449,9 +454,9 @@ class Net:
                           f"{r.returncode}: {r.stdout}")
         return r.stdout
 
-    def stackrun(self, argv):
-        return [self.tool("stackrun"), "-i", ID, "--run",
-                self.run_dir] + argv
+    def stackrun(self, argv, mode=None, stack=ID):
+        return [self.tool("stackrun"), "-i", stack, "--run", self.run_dir,
+                "--mode", mode or self.mode] + argv
 
     # processes
     def keep(self, proc):
@@ -533,7 +538,9 @@ class Net:
         left = [n for n in names if n.startswith("cpl")]
         if not self.kernel and os.path.isdir(self.run_dir):
             for top, _, files in os.walk(self.run_dir):
-                left += [os.path.join(top, f) for f in files]
+                # the link of a couple stays for the other stack
+                left += [os.path.join(top, f) for f in files
+                         if f != "couple"]
         return left
 
     def finish(self, failed):
@@ -592,6 +599,8 @@ def main(namespace):
     a.add_argument("--build", default=os.path.join(ROOT, "build", "dev"))
     a.add_argument("--kernel", action="store_true",
                    help="run on the kernel's stack: proves the test")
+    a.add_argument("--mode", default="auto",
+                   help="of stackrun: preload, seccomp or both (auto)")
     a.add_argument("--seconds", type=int, default=0)
     a.add_argument("case", nargs="+", choices=sorted(cases) + ["all"])
     args = a.parse_args()
@@ -615,7 +624,7 @@ def run_case(name, fn, args):
         return 0
     try:
         with Net(args.build, kernel=args.kernel,
-                 **getattr(fn, "net_args", {})) as net:
+                 **{"mode": args.mode, **getattr(fn, "net_args", {})}) as net:
             fn(net)
     except (Failure, Timeout, OSError, subprocess.SubprocessError) as e:
         print(f"FAIL {name}: {type(e).__name__}: {e}", flush=True)

@@ -37,7 +37,7 @@ def contract(net, *cases):
              name="peer").says("ready")
     env = dict(os.environ, PEER_PATH=path, V4_LOCAL=V4_STACK,
                V4_PEER=V4_HOST, V6_LOCAL=V6_STACK, V6_PEER=V6_HOST,
-               ON_STACK="0" if net.kernel else "1",
+               ON_STACK="0" if net.kernel else "1", STACKRUN_MODE=net.mode,
                PYTHONDONTWRITEBYTECODE="1")
     print(net.prog([PYTHON, "-u", PROGS + "/contract.py", *cases],
                    env=env).ok(600))

@@ -13,3 +13,10 @@ target_include_directories(tcp_storm PRIVATE ${PROJECT_SOURCE_DIR}/tests)
 target_link_libraries(tcp_storm PRIVATE stackd_tcp)
 add_test(NAME tcp_storm COMMAND tcp_storm 150 1)
 set_tests_properties(tcp_storm PROPERTIES LABELS sim TIMEOUT 300)
+
+# the laboratory: goodput and fairness over bad paths, against a table
+add_executable(lab lab.c lab_path.c tcp_link.c)
+target_include_directories(lab PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+target_link_libraries(lab PRIVATE stackd_tcp)
+add_test(NAME lab.table COMMAND lab --check ${CMAKE_CURRENT_SOURCE_DIR}/lab.table)
+set_tests_properties(lab.table PROPERTIES LABELS sim TIMEOUT 600)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define POOL_LIMIT (256u << 20)
+#define IP_HDR 20u
 #define STEPS_MAX 10000 /* outputs in one instant: more is a spin */
 
 void link_failed(const struct link *l, const char *expr, const char *file,
@@ -42,6 +43,12 @@ bool link_chance(struct link *l, uint32_t per_mille)
 static uint64_t env_rand(void *arg)
 {
 	return link_rand(arg);
+}
+
+static void check(struct link *l, const struct tcp_conn *c)
+{
+	if (!l->check_every || ++l->steps % l->check_every == 0)
+		tcp_conn_check(c);
 }
 
 static struct tcp_path path_of(const struct link *l)
@@ -151,28 +158,57 @@ static struct link_seg *heap_pop(struct link *l)
 	return top;
 }
 
+static struct link_seg *new_seg(struct link *l, int to,
+				const struct tcp_header *h,
+				const uint8_t *payload, uint32_t len,
+				uint16_t segs)
+{
+	struct link_seg *s = calloc(1, sizeof(*s) + len);
+
+	LINK_ASSERT(l, s);
+	s->order = l->order++;
+	s->to = to;
+	s->len = len;
+	s->segs = segs;
+	s->hdr_len = (uint32_t)tcp_header_emit(h, s->hdr);
+	memcpy(s->payload, payload, len);
+	return s;
+}
+
 static void put_on_wire(struct link *l, int to, const struct tcp_header *h,
 			const uint8_t *payload, uint32_t len, uint16_t segs,
 			uint8_t ecn)
 {
+	struct link_seg *s = new_seg(l, to, h, payload, len, segs);
 	uint64_t extra = 0;
-	struct link_seg *s;
 
-	s = calloc(1, sizeof(*s) + len);
-	LINK_ASSERT(l, s);
 	if (l->cfg.jitter.ns)
 		extra = link_rand(l) % (uint64_t)l->cfg.jitter.ns;
 	if (l->cfg.reorder.ns && link_chance(l, l->cfg.reorder_pm))
 		extra += link_rand(l) % (uint64_t)l->cfg.reorder.ns;
 	s->at = mono_add(l->now, DUR_NS(l->cfg.delay.ns + (int64_t)extra));
-	s->order = l->order++;
-	s->to = to;
-	s->len = len;
-	s->segs = segs;
 	s->ecn = ecn && link_chance(l, l->cfg.ce_pm) ? 3 : ecn;
 	s->corrupt = link_chance(l, l->cfg.corrupt_pm);
-	s->hdr_len = (uint32_t)tcp_header_emit(h, s->hdr);
-	memcpy(s->payload, payload, len);
+	heap_push(l, s);
+}
+
+/* Over the network that the test supplies. */
+static void carry(struct link *l, int to, const struct tcp_header *h,
+		  const uint8_t *payload, uint32_t len, uint16_t segs,
+		  uint8_t ecn)
+{
+	bool ce = false;
+	mono_t at = l->carry(l, to, IP_HDR + (uint32_t)tcp_header_len(h) + len,
+			     &ce, l->arg);
+	struct link_seg *s;
+
+	if (mono_is_never(at)) {
+		l->lost += segs;
+		return;
+	}
+	s = new_seg(l, to, h, payload, len, segs);
+	s->at = at;
+	s->ecn = ecn && ce ? 3 : ecn;
 	heap_push(l, s);
 }
 
@@ -181,6 +217,10 @@ static void transmit(struct link *l, int from, const struct tcp_header *h,
 		     uint8_t ecn)
 {
 	l->wire_segs += segs;
+	if (l->carry) {
+		carry(l, !from, h, payload, len, segs, ecn);
+		return;
+	}
 	if ((l->drop && l->drop(l, h, len, !from, l->arg)) ||
 	    link_chance(l, l->cfg.loss_pm)) {
 		l->lost += segs;
@@ -295,10 +335,10 @@ static void flush_conn(struct link *l, int i)
 
 	while (tcp_conn_output(h->conn, &o, l->now)) {
 		emit(l, i, &o);
-		tcp_conn_check(h->conn);
+		check(l, h->conn);
 		LINK_ASSERT(l, guard++ < STEPS_MAX);
 	}
-	tcp_conn_check(h->conn);
+	check(l, h->conn);
 	/* the law of the four doors */
 	LINK_ASSERT(l, mono_lt(l->now, tcp_conn_deadline(h->conn)));
 }
@@ -353,7 +393,7 @@ void link_open(struct link *l)
 	if (!c)
 		c = new_conn(l, &l->h[0]);
 	LINK_ASSERT(l, tcp_conn_open(c, &t, &path, l->now) == 0);
-	tcp_conn_check(c);
+	check(l, c);
 }
 
 static void to_listener(struct link *l, struct tcp_seg *in)
@@ -378,9 +418,9 @@ static void to_listener(struct link *l, struct tcp_seg *in)
 		tcp_conn_accept(h->conn, &req, &path, l->now);
 		if (l->on_accept)
 			l->on_accept(l, l->arg);
-		tcp_conn_check(h->conn);
+		check(l, h->conn);
 		tcp_conn_input(h->conn, in, l->now);
-		tcp_conn_check(h->conn);
+		check(l, h->conn);
 		break;
 	}
 }
@@ -392,7 +432,7 @@ static void arrive(struct link *l, int to, struct tcp_seg *in)
 
 	if (h->conn) {
 		tcp_conn_input(h->conn, in, l->now);
-		tcp_conn_check(h->conn);
+		check(l, h->conn);
 	} else if (h->listener) {
 		to_listener(l, in);
 	} else if (tcp_reset_for(in, &o)) {
@@ -464,7 +504,7 @@ void link_step(struct link *l, mono_t to)
 
 		if (c && mono_leq(tcp_conn_deadline(c), to)) {
 			tcp_conn_expire(c, to);
-			tcp_conn_check(c);
+			check(l, c);
 		}
 	}
 }

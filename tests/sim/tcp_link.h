@@ -68,6 +68,14 @@ struct link {
 	void (*on_accept)(struct link *l, void *arg);
 	void *arg;
 	bool lax; /* no check of sizes and edges */
+	/* tcp_conn_check() after every so many steps only; 0: after each.
+	 * For long runs with large windows. */
+	uint32_t check_every, steps;
+	/* if set: the network between the hosts in the place of cfg's. Says
+	 * when a segment of `bytes` (headers included) arrives, MONO_NEVER
+	 * when it does not; may set *ce. */
+	mono_t (*carry)(struct link *l, int to, uint32_t bytes, bool *ce,
+			void *arg);
 	/* if set: true drops this segment (deterministic loss) */
 	bool (*drop)(struct link *l, const struct tcp_header *h, uint32_t len,
 		     int to, void *arg);

@@ -35,6 +35,14 @@ void stackbox_open(struct stackbox *b, const char *run_dir)
 	memset(b, 0, sizeof(*b));
 	snprintf(b->deck.id, sizeof(b->deck.id), "00");
 	b->deck.priv_port_max = 1024;
+	b->deck.divert_wait_s = 60;
+	if (getenv("STACKBOX_HOLD")) {
+		long port = strtol(getenv("STACKBOX_HOLD"), NULL, 10);
+
+		b->deck.holds[0].port_lo = b->deck.holds[0].port_hi =
+			(uint16_t)port;
+		b->deck.n_holds = 1;
+	}
 	stack_config_default(&cfg);
 	cfg.rand64 = rand64;
 	cfg.key = (struct hash_key){rand64(NULL), rand64(NULL)};

@@ -147,6 +147,7 @@ static void sack_recovery_repeats_only_holes(void **state)
 
 	(void)state;
 	start(&p, true, 20);
+	p.now = mono_add(p.now, DUR_MS(10));
 	/* 0 and 5 are lost */
 	sack(&p, 0, 1, 2);
 	sack(&p, 0, 1, 3);
@@ -155,9 +156,11 @@ static void sack_recovery_repeats_only_holes(void **state)
 	expect_seg(&p, 0);
 	assert_int_equal(p.c->recovery, TCP_R_FAST);
 	assert_int_equal(p.env.stats.sack_recoveries, 1);
-	/* pipe: 20 - 3 SACKED - 1 lost + 1 again = 17; cwnd is 10 */
+	/* pipe: 20 - 3 SACKED - 1 lost + 1 again = 17; cwnd is on its way
+	 * down to 10 [RFC6937 3.1] */
 	assert_int_equal(tcp_recov_in_flight(p.c), 17 * MSS);
-	assert_int_equal(p.c->cc.cwnd, 10 * MSS);
+	assert_in_range(p.c->cc.cwnd, 17 * MSS, 18 * MSS);
+	assert_int_equal(p.c->cc.ssthresh, 10 * MSS);
 	peer_dry(&p);
 	for (uint32_t r = 7; r <= 20; r++) {
 		peer_sack(&p, seg(6), seg(r));
@@ -229,34 +232,6 @@ static void nonsense_blocks_are_passed_over(void **state)
 	peer_fini(&p);
 }
 
-/* [RFC6675 4 NextSeg rule 3] with nothing else to send a hole is tried */
-static void holes_are_tried_when_nothing_is_new(void **state)
-{
-	struct peer p;
-
-	(void)state;
-	peer_init(&p);
-	p.sack = true;
-	p.mss = MSS;
-	peer_connect(&p);
-	peer_write(&p, 8 * MSS);
-	assert_int_equal(peer_drain(&p), 8);
-	/* 0..2 and 5 lost; only 0..2 provably */
-	sack(&p, 0, 3, 5);
-	peer_sack(&p, seg(6), seg(7));
-	peer_sack(&p, seg(3), seg(5));
-	ack(&p, 0);
-	expect_seg(&p, 0);
-	assert_int_equal(p.c->recovery, TCP_R_FAST);
-	for (uint32_t i = 1; i <= 2; i++) {
-		p.c->cc.cwnd = 20 * MSS;
-		expect_seg(&p, i);
-	}
-	expect_seg(&p, 5);
-	peer_dry(&p);
-	peer_fini(&p);
-}
-
 /* ---- time-out: RFC 6298 5, RFC 5681 3.1 ----------------------------- */
 
 static void timeout_goes_back_to_one_segment(void **state)
@@ -297,8 +272,16 @@ static void sacked_data_is_not_repeated_after_a_timeout(void **state)
 	start(&p, true, 4);
 	sack(&p, 0, 1, 2);
 	peer_drain(&p);
-	peer_wait_deadline(&p);
+	peer_wait_deadline(&p); /* the reordering window */
 	expect_seg(&p, 0);
+	peer_drain(&p);
+	peer_wait_deadline(&p); /* and the time-out */
+	assert_int_equal(p.c->recovery, TCP_R_LOSS);
+	expect_seg(&p, 0);
+	peer_dry(&p);
+	assert_int_equal(p.c->rtx.sacked, MSS);
+	/* the head alone arrives: the rest follows, but for what is SACKED */
+	p.c->frto = TCP_FRTO_OFF;
 	ack(&p, 2);
 	expect_seg(&p, 2);
 	expect_seg(&p, 3);
@@ -318,7 +301,7 @@ static void silence_ends_the_connection(void **state)
 		peer_wait_deadline(&p);
 		n += peer_drain(&p);
 	}
-	assert_int_equal(n, 15);
+	assert_int_equal(n, 16); /* a loss probe came first */
 	assert_int_equal(tcp_conn_error(p.c), ETIMEDOUT);
 	assert_int_equal(tcp_conn_memory(p.c), 0);
 	peer_fini(&p);
@@ -463,7 +446,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_ack_with_much_news_is_enough),
 	cmocka_unit_test(dsack_is_counted_and_harmless),
 	cmocka_unit_test(nonsense_blocks_are_passed_over),
-	cmocka_unit_test(holes_are_tried_when_nothing_is_new),
 	cmocka_unit_test(timeout_goes_back_to_one_segment),
 	cmocka_unit_test(sacked_data_is_not_repeated_after_a_timeout),
 	cmocka_unit_test(silence_ends_the_connection),

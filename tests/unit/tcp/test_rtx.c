@@ -72,27 +72,153 @@ static void sack(struct tcp_rtx *r, uint32_t l, uint32_t h)
 	tcp_rtx_sack(r, AT(l), AT(h), &acc);
 }
 
-/* [RFC6675 4] IsLost: three runs above, or more than two segments */
-static void lost_by_runs_or_bytes(void **state)
+/* What RACK marks when the latest delivered was sent at `xmit` ms and ends at
+ * `end`, `wait` ms being a round trip and the window; `next` in ms, -1 none. */
+static uint32_t rack(struct tcp_rtx *r, int64_t xmit, uint32_t end,
+		     int64_t wait, int64_t now, int64_t *next)
 {
+	struct tcp_rtx_rack k = {
+		.xmit_at = T(xmit), .end = AT(end), .wait = DUR_MS(wait)};
+	mono_t at;
+	uint32_t due = tcp_rtx_rack(r, &k, T(now), &at);
+
+	*next = mono_is_never(at) ? -1 : (int64_t)(at.ns / 1000000);
+	return due;
+}
+
+/* [RFC8985 6.2 step 5] sent before what arrived, and long enough ago */
+static void lost_by_time(void **state)
+{
+	struct tcp_rtx r;
+	int64_t next;
+
+	(void)state;
+	tcp_rtx_init(&r, AT(0));
+	for (uint32_t i = 0; i < 10; i++)
+		tcp_rtx_push(&r, AT(i * 100), 100, T(100 + i));
+	sack(&r, 300, 400);
+	assert_int_equal(rack(&r, 103, 400, 25, 124, &next), 0);
+	assert_int_equal(next, 125);
+	assert_int_equal(rack(&r, 103, 400, 25, 126, &next), 200);
+	assert_int_equal(next, 127); /* the third */
+	assert_int_equal(rack(&r, 103, 400, 25, 127, &next), 100);
+	assert_int_equal(next, -1); /* later ones wait for later news */
+	assert_int_equal(r.lost, 300);
+	tcp_rtx_check(&r, AT(0), AT(1000));
+	tcp_rtx_fini(&r);
+}
+
+/* [RFC8985 6.1] RACK_sent_after: of one instant the lower was sent first */
+static void one_instant_is_ordered_by_numbers(void **state)
+{
+	struct tcp_rtx r;
+	int64_t next;
+
+	(void)state;
+	tcp_rtx_init(&r, AT(0));
+	tcp_rtx_push(&r, AT(0), 1000, T(100));
+	sack(&r, 400, 500);
+	assert_int_equal(rack(&r, 100, 500, 10, 200, &next), 400);
+	assert_int_equal(r.lost, 400);
+	tcp_rtx_check(&r, AT(0), AT(1000));
+	tcp_rtx_fini(&r);
+}
+
+/* [RFC8985 6.2 step 5] a retransmission can be lost as well */
+static void lost_retransmissions_are_found(void **state)
+{
+	struct tcp_rtx r;
+	int64_t next;
+
+	(void)state;
+	tcp_rtx_init(&r, AT(0));
+	for (uint32_t i = 0; i < 10; i++)
+		tcp_rtx_push(&r, AT(i * 100), 100, T(100 + i));
+	sack(&r, 100, 200);
+	assert_int_equal(rack(&r, 101, 200, 0, 130, &next), 100);
+	tcp_rtx_resent(&r, AT(0), 100, T(130));
+	/* news of what was sent before it says nothing */
+	sack(&r, 200, 300);
+	assert_int_equal(rack(&r, 102, 300, 20, 160, &next), 0);
+	assert_int_equal(next, -1);
+	/* of what was sent after it, it does */
+	tcp_rtx_push(&r, AT(1000), 100, T(131));
+	sack(&r, 300, 1100);
+	assert_int_equal(rack(&r, 131, 1100, 20, 149, &next), 0);
+	assert_int_equal(next, 150);
+	assert_int_equal(rack(&r, 131, 1100, 20, 151, &next), 100);
+	assert_int_equal(r.rtx, 0);
+	assert_int_equal(r.lost, 100);
+	tcp_rtx_check(&r, AT(0), AT(1100));
+	tcp_rtx_fini(&r);
+}
+
+/* [RFC8985 6.3] a time-out takes the head and what is old */
+static void timeout_leaves_what_is_young(void **state)
+{
+	struct tcp_rtx r;
+	tcp_seq_t s;
+	uint32_t len;
+
+	(void)state;
+	tcp_rtx_init(&r, AT(0));
+	tcp_rtx_push(&r, AT(0), 100, T(300));
+	tcp_rtx_push(&r, AT(100), 100, T(301));
+	tcp_rtx_mark_sent_until(&r, T(200));
+	assert_int_equal(r.lost, 100); /* the head in any case */
+	tcp_rtx_mark_sent_until(&r, T(301));
+	assert_int_equal(r.lost, 200);
+	assert_true(tcp_rtx_next(&r, &s, &len));
+	assert_int_equal(s.v, AT(0).v);
+	tcp_rtx_check(&r, AT(0), AT(200));
+	tcp_rtx_fini(&r);
+}
+
+/* Nothing was lost after all: what was repeated may still be on its way. */
+static void unmarking_keeps_what_was_repeated(void **state)
+{
+	struct tcp_rtx r;
+	tcp_seq_t s;
+	uint32_t len;
+
+	(void)state;
+	tcp_rtx_init(&r, AT(0));
+	tcp_rtx_push(&r, AT(0), 1000, T(1));
+	tcp_rtx_mark_all(&r);
+	tcp_rtx_resent(&r, AT(0), 100, T(2));
+	tcp_rtx_unmark(&r);
+	assert_int_equal(r.lost, 100);
+	assert_int_equal(r.rtx, 100);
+	assert_false(tcp_rtx_next(&r, &s, &len));
+	tcp_rtx_check(&r, AT(0), AT(1000));
+	tcp_rtx_fini(&r);
+}
+
+/* What came late, below what had come, is reordering, unless it was sent
+ * twice. */
+static void late_arrivals_are_reordering(void **state)
+{
+	struct tcp_rtx_acked acc;
 	struct tcp_rtx r;
 
 	(void)state;
 	tcp_rtx_init(&r, AT(0));
-	for (uint32_t i = 0; i < 20; i++)
-		tcp_rtx_push(&r, AT(i * 100), 100, T(1));
-	sack(&r, 100, 150);
-	sack(&r, 300, 350);
-	assert_int_equal(tcp_rtx_mark_lost(&r, 100), 0);
-	sack(&r, 500, 550); /* the third run */
-	assert_int_equal(tcp_rtx_mark_lost(&r, 100), 100);
-	assert_int_equal(r.lost, 100);
-	tcp_rtx_check(&r, AT(0), AT(2000));
-	/* 251 bytes above 150..300: more than 2 * 100 */
-	sack(&r, 550, 651);
-	assert_int_equal(tcp_rtx_mark_lost(&r, 100), 150);
-	assert_int_equal(tcp_rtx_mark_lost(&r, 100), 0);
-	tcp_rtx_check(&r, AT(0), AT(2000));
+	tcp_rtx_push(&r, AT(0), 1000, T(1));
+	sack(&r, 500, 600);
+	acc = (struct tcp_rtx_acked){.fack = r.fack};
+	tcp_rtx_sack(&r, AT(600), AT(700), &acc);
+	assert_false(acc.reordered);
+	acc = (struct tcp_rtx_acked){.fack = r.fack};
+	tcp_rtx_sack(&r, AT(300), AT(400), &acc);
+	assert_true(acc.reordered);
+	assert_int_equal(acc.newest_end.v, AT(400).v);
+	tcp_rtx_mark_all(&r);
+	tcp_rtx_resent(&r, AT(0), 300, T(5));
+	acc = (struct tcp_rtx_acked){.fack = r.fack};
+	tcp_rtx_ack(&r, AT(300), &acc);
+	assert_false(acc.reordered);
+	assert_int_equal(acc.resent_at.ns, T(5).ns);
+	tcp_rtx_check(&r, AT(300), AT(1000));
 	tcp_rtx_fini(&r);
 }
 
@@ -101,13 +227,14 @@ static void next_gives_what_waits_in_order(void **state)
 	tcp_seq_t s;
 	uint32_t len;
 	struct tcp_rtx r;
+	int64_t next;
 
 	(void)state;
 	tcp_rtx_init(&r, AT(0));
 	tcp_rtx_push(&r, AT(0), 1000, T(1));
 	assert_false(tcp_rtx_next(&r, &s, &len));
 	sack(&r, 300, 700);
-	tcp_rtx_mark_lost(&r, 100);
+	assert_int_equal(rack(&r, 1, 700, 0, 9, &next), 300);
 	assert_true(tcp_rtx_next(&r, &s, &len));
 	assert_int_equal(s.v, AT(0).v);
 	assert_int_equal(len, 300);
@@ -183,6 +310,7 @@ static void array_is_bounded_and_given_back(void **state)
 
 struct model {
 	uint8_t flags[SPAN];
+	uint32_t sent[SPAN];
 	uint32_t una, nxt;
 };
 
@@ -215,19 +343,19 @@ static void compare(const struct tcp_rtx *r, const struct model *m)
 	tcp_rtx_check(r, AT(m->una), AT(m->nxt));
 }
 
-static void model_mark_lost(struct model *m, uint32_t mss)
+/* [RFC8985 6.2 step 5] by the byte: what is lost, not SACKED, was sent at
+ * `xmit` (or then and below `end`) or before, and `wait` ago. */
+static void model_rack(struct model *m, uint32_t xmit, uint32_t end,
+		       uint32_t wait, uint32_t now)
 {
-	uint32_t above = 0, runs = 0;
+	for (uint32_t i = m->una; i < m->nxt; i++) {
+		uint32_t at = m->sent[i];
+		bool before = at == xmit ? i < end : at < xmit;
 
-	for (uint32_t i = m->nxt; i-- > m->una;) {
-		if (m->flags[i] & TCP_RTX_SACKED) {
-			above++;
-			if (i + 1 == m->nxt ||
-			    !(m->flags[i + 1] & TCP_RTX_SACKED))
-				runs++;
-		} else if (runs >= 3 || above > 2 * mss) {
-			m->flags[i] |= TCP_RTX_LOST;
-		}
+		if ((m->flags[i] & TCP_RTX_SACKED) || !before ||
+		    at + wait > now)
+			continue;
+		m->flags[i] = TCP_RTX_LOST;
 	}
 }
 
@@ -237,6 +365,7 @@ static void model_op(struct tcp_rtx *r, struct model *m, uint32_t *x,
 	uint32_t out = m->nxt - m->una, a, b, len;
 	struct tcp_rtx_acked acc = {0};
 	tcp_seq_t s;
+	int64_t next;
 
 	switch (rnd(x, 8)) {
 	case 0:
@@ -245,7 +374,8 @@ static void model_op(struct tcp_rtx *r, struct model *m, uint32_t *x,
 		if (!a)
 			return;
 		tcp_rtx_push(r, AT(m->nxt), a, T(now));
-		m->nxt += a;
+		while (a--)
+			m->sent[m->nxt++] = now;
 		break;
 	case 2:
 		a = m->una + rnd(x, out / 4 + 1);
@@ -264,16 +394,22 @@ static void model_op(struct tcp_rtx *r, struct model *m, uint32_t *x,
 			m->flags[a] = TCP_RTX_SACKED;
 		break;
 	case 5:
-		tcp_rtx_mark_lost(r, 20);
-		model_mark_lost(m, 20);
+		a = m->una + rnd(x, out + 1);
+		if (a >= m->nxt || !(m->flags[a] & TCP_RTX_SACKED))
+			return;
+		b = rnd(x, 20);
+		rack(r, m->sent[a], a + 1, b, now, &next);
+		model_rack(m, m->sent[a], a + 1, b, now);
 		break;
 	case 6:
 		if (!tcp_rtx_next(r, &s, &len))
 			return;
 		len = 1 + rnd(x, len);
 		tcp_rtx_resent(r, s, len, T(now));
-		for (a = s.v - BASE; len; len--)
+		for (a = s.v - BASE; len; len--) {
+			m->sent[a] = now;
 			m->flags[a++] = TCP_RTX_LOST | TCP_RTX_RTX;
+		}
 		break;
 	default:
 		/* rare: and never when the head is SACKED (reneging) */
@@ -296,7 +432,7 @@ static void agrees_with_a_map_of_bytes(void **state)
 
 		tcp_rtx_init(&r, AT(0));
 		for (uint32_t i = 0; i < 300; i++) {
-			model_op(&r, &m, &x, i / 3);
+			model_op(&r, &m, &x, 1 + i / 3);
 			compare(&r, &m);
 		}
 		tcp_rtx_fini(&r);
@@ -307,7 +443,12 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(same_instant_shares_a_range),
 	cmocka_unit_test(ack_takes_parts_and_times),
 	cmocka_unit_test(retransmitted_data_gives_no_sample),
-	cmocka_unit_test(lost_by_runs_or_bytes),
+	cmocka_unit_test(lost_by_time),
+	cmocka_unit_test(one_instant_is_ordered_by_numbers),
+	cmocka_unit_test(lost_retransmissions_are_found),
+	cmocka_unit_test(timeout_leaves_what_is_young),
+	cmocka_unit_test(unmarking_keeps_what_was_repeated),
+	cmocka_unit_test(late_arrivals_are_reordering),
 	cmocka_unit_test(next_gives_what_waits_in_order),
 	cmocka_unit_test(reneging_forgets_all_sacks),
 	cmocka_unit_test(timeout_keeps_sacks),

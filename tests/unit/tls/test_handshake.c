@@ -1,9 +1,7 @@
 /* Handshakes over memory with keys in the key process. */
 #include "fixture.h"
 
-/* ---- it works
- * ----------------------------------------------------------------------------
- */
+/* ---- it works ------------------------------------------------------------ */
 
 static void check_bytes(struct two *t)
 {

@@ -1,0 +1,79 @@
+/*
+ * pair.h: a connection that a rule covers, for pair.c and talk.c only.
+ */
+#ifndef COUPLET_TLSD_PAIR_H
+#define COUPLET_TLSD_PAIR_H
+
+#include "tlsd.h"
+
+struct talk;
+
+enum pair_state {
+	CONNECT,   /* stackd opens the connection */
+	HANDSHAKE, /* TLS, perhaps in the middle of a conversation */
+	INTRODUCE, /* stackd connects to the program's listener */
+	PLANT,     /* the program accepts, or its connect() returns */
+	OPEN,      /* the relay has it */
+	DYING,     /* only the program's accept() is waited for */
+	TALK,      /* a conversation is followed: talk.c */
+};
+
+enum { PROGRAM, WIRE }; /* ends of the relay */
+
+struct pair {
+	struct relay relay;
+	struct relay_corpse corpse;
+	struct list node, hash;
+	struct pool_job job;
+	struct relay_timer timer; /* of the handshake, or of a conversation */
+	struct relay_timer retry; /* of INTRODUCE */
+	struct tlsd *td;
+	struct rule *rule;
+	struct tls_session *session; /* until the wire's end has it */
+	struct talk *talk;           /* NULL: bytes are only passed */
+	uint64_t id, serial;
+	enum pair_state state;
+	bool inbound;
+	bool busy;  /* a worker has the session */
+	bool again; /* the wire spoke meanwhile */
+	bool dead;
+	bool opening; /* the program's end is there */
+	bool ready;   /* the program's connect() or accept() is done */
+	bool tls;     /* the handshake is done */
+	bool gone;    /* stackd has forgotten it */
+	bool polite;  /* ends with a FIN: an alert is on its way */
+	int result;   /* of the worker's step */
+	int error;    /* what the program is told, when dead */
+	uint32_t pid, uid;
+	uint16_t as_port;
+	struct ip_port local, remote; /* as the program sees them */
+	struct ip_port peer;          /* as the wire has it */
+	mono_t since, began;          /* the pair; the handshake */
+};
+
+/* Ends a pair that has not been open: `error` (positive errno) is what the
+ * program's connect() fails with. */
+void pair_give_up(struct pair *p, int error);
+/* The same, and it is a handshake that failed: `why` goes to the log. */
+void pair_fail(struct pair *p, const char *why, int error);
+/* Both ends are open: closes them, `reset` or in order, and forgets p. */
+void pair_close(struct pair *p, bool reset);
+/* TLS begins on the wire; talk_secured() follows, or the pair ends. */
+void pair_begin_tls(struct pair *p);
+/* From here on bytes are only passed, what was read before in front. */
+void pair_relay(struct pair *p);
+
+/* ---- talk.c -------------------------------------------------------------- */
+
+/* Does the rule want its conversation followed? Makes p->talk then. 0 or
+ * -ENOMEM. */
+int talk_new(struct pair *p) MUST_USE;
+void talk_free(struct pair *p); /* and the rules it made; NULL talk is fine */
+/* TLS only later? */
+bool talk_begins_clear(const struct pair *p);
+/* Both ends are open. */
+void talk_begin(struct pair *p);
+/* TLS is on the wire now. */
+void talk_secured(struct pair *p);
+
+#endif
