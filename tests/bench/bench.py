@@ -27,6 +27,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
+import proxy
 import tls_bench
 import tlsd_bench
 
@@ -463,11 +464,23 @@ class Tlsd(Group):
             remove_namespaces()
 
 
+class Relays(Group):
+    """proxyd beside Debian's relays: proxy.py."""
+    tasks = ("proxy",)
+    kinds = tuple(c.name for c in proxy.CLEAR) + ("stunnel",)
+    ours, others = "proxyd", ("haproxy-splice", "nginx")
+    by_default = False
+
+    def round(self, args, tasks, results, errors):
+        proxy.one_round(args.build, args.quick, results, errors)
+
+
 GROUPS = (
     Rigs(PEERS, TASKS, "stackd", ("kernel", "pasta")),
     Rigs(WAYS, ("trap",), "seccomp", ("preload",), by_default=False),
     Terminators(),
     Tlsd(),
+    Relays(),
 )
 
 
