@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, HERE)
 from couplet_net import (V4_HOST, V4_STACK, V6_HOST, V6_STACK, WORK, Failure,
                          Net, Proc, check, check_equal, inside)
+import couplet_print as prn
 from tls_net import CERTS, Tlsd, standard_certs
 import test_programs as programs
 import test_tlsd
@@ -217,6 +218,39 @@ def shake(tlsd):
     return f"{h['version']}, {h['suite']}, {h['group']}, {h['certificate']}"
 
 
+def demo_print(net):
+    title("printd on the stack; printers of Debian on the kernel")
+    with open(os.path.join(HERE, "demo.py"), encoding="utf-8") as f:
+        text = f.read()
+    out = prn.fresh("print-out", folder=True)
+    p = prn.Printd(net, "PRINTER P003 BSTTVNET SCS\n"
+                   "LPR PRT2 BSTTVNET {there} 5515 * hp2505\n"
+                   "DIRECT PRT1 BSTTVNET {there} 9100 *\n"
+                   f"PDF ARCHIVE BSTTVNET {out}\nLU ARCHIVE LINES 66\n")
+    papers = {"P003": out + "/pr3287", "PRT1": out + "/p910nd"}
+    prn.pr3287(net, p, "P003", papers["P003"])
+    prn.p910nd(net, p, papers["PRT1"])
+    papers["PRT2"] = prn.lprng(net, p, "hp2505")
+    p.wait_lu("P003", "IDLE")
+    for lu, what in (("P003", "TN3270E, SCS: pr3287"), ("PRT2", "LPR: LPRng"),
+                     ("PRT1", "port 9100: p910nd")):
+        start = time.monotonic()
+        p.submit(lu, text)
+        prn.wait_paper(papers[lu], text)
+        say(f"{what:<22} {len(text)} bytes, byte for byte, "
+            f"{time.monotonic() - start:.2f} s")
+    job = p.submit("ARCHIVE", text)
+    p.wait_gone(job)
+    pdf = f"{out}/ARCHIVE-{job:08d}.pdf"
+    check("def demo_print" in net.h.run(["pdftotext", "-layout", pdf, "-"]),
+          "the text is not in the PDF")
+    say(f"PDF                    {os.path.getsize(pdf)} bytes, its text reads "
+        "back")
+    print("\n".join("  " + x for x in p.ctl("QUERY", "LU").rstrip()
+                    .split("\n")))
+    p.stop()
+
+
 def demo_console(net):
     title("what the operator sees")
     for family in (4, 6):
@@ -234,6 +268,7 @@ def run_demo(build):
         demo_ssh(net)
         demo_iperf(net)
         demo_tls(net)
+        demo_print(net)
         demo_console(net)
 
 
