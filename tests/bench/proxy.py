@@ -334,8 +334,6 @@ def one_round(args, results, errors):
              for c in CLEAR[:4]]
     todo += [(c, 4, True, (r.secure,)) for c in SECURE]
     for cls, to, secure, tasks in todo:
-        if names and cls.name not in names:
-            continue
         print(f"  {cls.name} v{to}{' TLS' if secure else ''}",
               file=sys.stderr, flush=True)
         try:
