@@ -67,7 +67,7 @@ void relay_close_end(struct relay *r, int side, bool reset)
 	if (e->watch.fd < 0)
 		return;
 	/* also of a session that is still shaking hands */
-	if (e->tls)
+	if (e->tls && e->io == &relay_clear)
 		relay_tls.close(e, reset);
 	else
 		e->io->close(e, reset);

@@ -147,7 +147,8 @@ class Nginx(Relay):
 
     def argv(self):
         os.makedirs(WORK + "/ngx", exist_ok=True)
-        secure = (f"ssl_certificate {KEYS}/SSL01.crt; ssl_certificate_key "
+        secure = ("ssl_protocols TLSv1.2 TLSv1.3; "
+                  f"ssl_certificate {KEYS}/SSL01.crt; ssl_certificate_key "
                   f"{KEYS}/SSL01.key;" if self.secure else "")
         conf = write("nginx.conf", f"""
 load_module /usr/lib/nginx/modules/ngx_stream_module.so;
@@ -198,6 +199,7 @@ cert = {KEYS}/haproxy.pem
 
 CLEAR = (Proxyd, HaproxySplice, Haproxy, Nginx, Socat, Sixtunnel)
 SECURE = (Proxyd, Haproxy, Nginx, Stunnel)
+KINDS = [c.name for c in CLEAR] + ["stunnel"]
 
 
 def make_keys():
@@ -323,12 +325,13 @@ def cubic(ns):
             "dev", "lo", "proto", "kernel", "congctl", "cubic"])
 
 
-def one_round(build, quick, results, errors):
+def one_round(args, results, errors):
+    names = args.peers.split(",") if args.peers else ()
     with_ns = Namespace("h")
     cubic(with_ns)
     os.makedirs(WORK + "/run", exist_ok=True)
     make_keys()
-    r = Round(build, quick, with_ns, results)
+    r = Round(args.build, args.quick, with_ns, results)
     todo = [(c, 4, False, (lambda x: r.bulk(x, "up"),
                            lambda x: r.bulk(x, "down"), r.conn, r.idle))
             for c in CLEAR]
@@ -336,10 +339,33 @@ def one_round(build, quick, results, errors):
              for c in CLEAR[:4]]
     todo += [(c, 4, True, (r.secure,)) for c in SECURE]
     for cls, to, secure, tasks in todo:
+        if names and cls.name not in names:
+            continue
         print(f"  {cls.name} v{to}{' TLS' if secure else ''}",
               file=sys.stderr, flush=True)
         try:
             r.one(cls, to, secure, tasks)
         except (Failure, OSError, subprocess.SubprocessError) as e:
-            errors.append(f"{cls.name}: {e}")
+            errors.append(f"{cls.name} proxy: {e}")
     remove_namespaces()
+
+
+def print_ratios(table):
+    def ratio(name, what, of, other):
+        a, b = table.get(what, {}).get(of), table.get(what, {}).get(other)
+        if a and b:
+            print(f"{name}: {a / b:.2f}")
+    for way in ("up", "down"):
+        ratio(f"bulk {way}, proxyd / haproxy with splice",
+              f"{way} v4-v4 Gbit/s", "proxyd", "haproxy-splice")
+        ratio(f"bulk {way} per CPU second, the same",
+              f"{way} v4-v4 Gbit/cpu-s", "proxyd", "haproxy-splice")
+    ratio("connections, proxyd / nginx", "connections v4-v4 /s", "proxyd",
+          "nginx")
+    ratio("connections per CPU second, the same", "connections v4-v4 /cpu-s",
+          "proxyd", "nginx")
+    for what in ("up {} Gbit/s", "connections {} /s"):
+        a = table.get(what.format("v4-v6"), {}).get("proxyd")
+        b = table.get(what.format("v4-v4"), {}).get("proxyd")
+        if a and b:
+            print(f"translation, {what.format('').strip()}: {a / b:.2f}")
