@@ -322,7 +322,7 @@ static int start_console(struct printd *pd)
 	return 0;
 }
 
-static void on_scrape(void *arg, metrics_write_fn *write, void *write_arg)
+static void on_scrape(void *arg, table_write_fn *write, void *write_arg)
 {
 	const struct display d = {.pd = arg, .write = write, .arg = write_arg};
 

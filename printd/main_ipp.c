@@ -21,8 +21,9 @@
 #define EXIT_AGAIN 1
 #define EXIT_USAGE 2
 #define EXIT_HOLD 3
-#define OPERATIONS_MAX 100 /* polls without an answer before it is a failure \
-			    */
+#define OPERATIONS_MAX \
+	100 /* polls without an answer before it is a failure \
+	     */
 
 struct target {
 	const char *uri, *user, *title, *format;

@@ -22,7 +22,7 @@
 #define PROXYD_WHO_MAX 32
 
 struct proxyd_side {
-	uint8_t family; /* IP_V4, IP_V6 */
+	uint8_t family; /* IP_V4, IP_V6; of servers also IP_NONE: ANY */
 	uint16_t port;
 	bool ssl;
 	char keyfile[TLSDECK_MEMBER_MAX + 1]; /* of the x operand, "" = none */

@@ -8,7 +8,10 @@ static void print_side(const struct proxyd_side *s, FILE *out)
 
 	if (s->local.family != IP_NONE)
 		ip_format(&s->local, addr);
-	fprintf(out, " %s %u %s %s%s%s", s->family == IP_V4 ? "V4" : "V6",
+	fprintf(out, " %s %u %s %s%s%s",
+		s->family == IP_V4   ? "V4"
+		: s->family == IP_V6 ? "V6"
+				     : "ANY",
 		s->port, s->ssl ? "SSL" : "TXT",
 		s->keyfile[0] || addr[0] ? s->keyfile : "*",
 		s->keyfile[0] && addr[0] ? "@" : "", addr);

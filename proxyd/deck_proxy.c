@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const family_words[] = {"V4", "V6"};
+static const char *const family_words[] = {"V4", "V6", "ANY"};
+static const uint8_t families[] = {IP_V4, IP_V6, IP_NONE};
 
 static bool is_name(const char *text, size_t max)
 {
@@ -35,8 +36,11 @@ static bool read_local(struct proxyd_side *s, struct deck_args *a,
 
 	if (ip_parse(text, &addr) < 0 || addr.family != s->family) {
 		deck_args_expected(a, "x",
-				   "*, a local %s address%s, as this side is "
-				   "%s",
+				   s->family == IP_NONE
+					   ? "no local address, as the family "
+					     "is ANY"
+					   : "*, a local %s address%s, as this "
+					     "side is %s",
 				   s->family == IP_V4 ? "IPv4" : "IPv6",
 				   s->ssl ? " or a key file" : "",
 				   s->ssl ? "SSL" : "TXT");
@@ -76,16 +80,17 @@ static void read_x(struct proxyd_side *s, struct deck_args *a)
 	memcpy(s->keyfile, text, len);
 }
 
-static bool read_side(struct proxyd_side *s, struct deck_args *a)
+/* `any`: both families will do. */
+static bool read_side(struct proxyd_side *s, struct deck_args *a, bool any)
 {
 	static const char *const modes[] = {"TXT", "SSL"};
 	unsigned family, mode;
 
-	if (!deck_args_word(a, "family", family_words, 2, &family) ||
+	if (!deck_args_word(a, "family", family_words, any ? 3 : 2, &family) ||
 	    !deck_args_u16(a, "port", 1, 65535, &s->port) ||
 	    !deck_args_word(a, "mode", modes, 2, &mode))
 		return false;
-	s->family = family ? IP_V6 : IP_V4;
+	s->family = families[family];
 	s->ssl = mode == 1;
 	read_x(s, a);
 	return a->errors == 0;
@@ -149,7 +154,8 @@ static bool read_target(struct proxyd_deck_builder *b, struct deck_args *a,
 		deck_args_expected(a, "host", "%s", expected);
 		return false;
 	}
-	if (ip_parse(t.host, &addr) == 0 && addr.family != side->family) {
+	if (ip_parse(t.host, &addr) == 0 && side->family != IP_NONE &&
+	    addr.family != side->family) {
 		deck_args_expected(a, "host",
 				   "an %s address, as the side is %s",
 				   side->family == IP_V4 ? "IPv4" : "IPv6",
@@ -227,8 +233,9 @@ void proxyd_deck_cmd_proxy(struct proxyd_deck_builder *b, struct deck_args *a)
 	unsigned protocol, i;
 
 	if (!deck_args_word(a, "protocol", protocols, 2, &protocol) ||
-	    !read_side(&p.client, a) || !deck_args_word(a, "TO", to, 1, &i) ||
-	    !read_side(&p.server, a))
+	    !read_side(&p.client, a, false) ||
+	    !deck_args_word(a, "TO", to, 1, &i) ||
+	    !read_side(&p.server, a, true))
 		return;
 	p.udp = protocol == 1;
 	read_targets(b, a, &p.server, &p.targets);

@@ -145,7 +145,7 @@ static void fail_errno(struct flow *f, enum flow_end why, int error)
 	flow_fail(f, why, strerror(-error));
 }
 
-static void fail_tls(struct flow *f, int side)
+void flow_fail_tls(struct flow *f, int side)
 {
 	struct tls_error e;
 	char text[TEXT_MAX];
@@ -176,10 +176,26 @@ static enum flow_end end_of(enum relay_cause cause, int side)
 	return FLOW_END_OPERATOR;
 }
 
+/*
+ * Many a TLS peer that was told close_notify hangs up without its own
+ * [RFC8446 6.1]. The other side may be waiting for more, so it gets a reset all
+ * the same; for the log both have ended as they meant to.
+ */
+static bool only_rude(const struct relay *r, enum relay_cause cause, int side)
+{
+	return cause == RELAY_CAUSE_RESET && r->end[side].io == &relay_tls &&
+	       r->end[side].finished && r->end[!side].eof;
+}
+
 static void on_done(struct relay *r, enum relay_cause cause, int side,
 		    int error)
 {
 	struct flow *f = r->arg;
+
+	if (only_rude(r, cause, side)) {
+		bury(f, FLOW_END_OK, "");
+		return;
+	}
 
 	bury(f, end_of(cause, side), error ? strerror(-error) : "");
 }
@@ -282,7 +298,7 @@ static void on_server_handshake(struct relay_watch *w, mono_t now)
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
-		fail_tls(f, 1);
+		flow_fail_tls(f, 1);
 		return;
 	}
 	handshake_done(f, 1);
@@ -326,8 +342,6 @@ void flow_connected(struct flow *f)
 	struct relay_end *e = &f->relay.end[1];
 	int r;
 
-	e->io = &relay_clear;
-	e->stack = proxyd_on_stack(f->px->pd);
 	if (!send_header(f)) {
 		relay_close_end(&f->relay, 1, true);
 		flow_dial_failed(f, -ECONNRESET);
@@ -423,7 +437,7 @@ static void on_client_handshake(struct relay_watch *w, mono_t now)
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
-		fail_tls(f, 0);
+		flow_fail_tls(f, 0);
 		return;
 	}
 	handshake_done(f, 0);
@@ -555,8 +569,7 @@ void flow_new(struct proxy *px, int fd, const struct ip_port *client)
 		return;
 	}
 	relay_init(&f->relay, pd->set);
-	f->relay.end[0].io = &relay_clear;
-	f->relay.end[0].stack = proxyd_on_stack(pd);
+	f->relay.end[0].stack = f->relay.end[1].stack = proxyd_on_stack(pd);
 	f->relay.done = on_done;
 	f->relay.arg = f;
 	if (relay_watch_add(pd->set, &f->relay.end[0].watch, fd) < 0) {

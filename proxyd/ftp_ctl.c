@@ -95,16 +95,12 @@ static enum step handshake(struct ftp_flow *ff, int side)
 {
 	struct relay_end *e = &ff->f->relay.end[side];
 	int r = relay_tls_handshake(e);
-	struct tls_error te;
 
 	if (r == -EAGAIN)
 		return STEP_WAIT;
 	if (r < 0) {
-		ff->f->px->pd->count.handshakes_failed[side]++;
-		tls_session_error(e->tls, &te);
-		return fail(ff,
-			    side ? FLOW_END_SERVER_TLS : FLOW_END_CLIENT_TLS,
-			    te.text);
+		flow_fail_tls(ff->f, side);
+		return STEP_OVER;
 	}
 	ff->f->px->pd->count.handshakes[side]++;
 	ff->handshaking = false;
@@ -278,12 +274,10 @@ static enum step round_of(struct ftp_flow *ff)
 	enum step st = send_both(ff);
 	bool on = false;
 
-	if (st == STEP_ON)
-		st = grant(ff);
-	if (st != STEP_ON)
+	if (st == STEP_OVER)
 		return st;
 	if (ftp_wish(&ff->ftp)->kind != FTP_WISH_NONE)
-		return STEP_ON;
+		return grant(ff); /* it may have brought output */
 	for (int side = 0; side < 2; side++) {
 		st = read_side(ff, side);
 		if (st == STEP_WAIT)

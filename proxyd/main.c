@@ -4,12 +4,12 @@
  */
 #include "client/couplet.h"
 #include "clients.h"
-#include "console/server.h"
 #include "daemon/log.h"
 #include "daemon/report.h"
 #include "ev/ev.h"
 #include "ftp_flow.h"
 #include "keys/keys.h"
+#include "operator.h"
 #include "proxyd.h"
 #include "resolve.h"
 
@@ -95,9 +95,9 @@ static int proxyd_open(void *arg, struct daemon *d)
 
 	pd->daemon = d;
 	log_msg(MSG_BSTT700I, COUPLET_VERSION);
-	r = daemon_make_dir(d, run, 0755);
+	r = operator_open(pd);
 	if (r < 0)
-		return fail(run, r);
+		return r;
 	if (!proxyd_on_stack(pd)) /* a deck read again may name new ports */
 		daemon_keep_cap(d, CAP_NET_BIND_SERVICE);
 	else if (setenv("COUPLET_RUN", run, 1) < 0)
@@ -145,6 +145,16 @@ static int start_tls(struct proxyd *pd)
 	return r;
 }
 
+/* What systemctl status shows is brought up to date. */
+static void on_interval(void *arg)
+{
+	struct proxyd *pd = arg;
+
+	daemon_status(pd->daemon, "%s: %u PROXYs, %u connections",
+		      pd->deck.name, pd->deck.n_proxies, pd->n_flows);
+	ev_timer_set(pd->interval, DUR_S(pd->deck.interval_s));
+}
+
 static int proxyd_start(void *arg, struct daemon *d)
 {
 	struct proxyd *pd = arg;
@@ -159,9 +169,14 @@ static int proxyd_start(void *arg, struct daemon *d)
 		r = start_tls(pd);
 	if (r < 0)
 		return fail("event loop", r);
-	r = proxy_replace_all(pd, &pd->deck);
+	r = ev_timer_new(daemon_loop(d), on_interval, pd, &pd->interval);
+	if (r == 0)
+		r = proxy_replace_all(pd, &pd->deck);
+	if (r == 0)
+		r = operator_start(pd);
 	if (r < 0)
 		return r;
+	on_interval(pd);
 	log_msg(MSG_CPLT002I, "proxyd", pd->deck.id);
 	return 0;
 }
@@ -191,7 +206,7 @@ static int proxyd_reload(void *arg, struct daemon *d)
 		pd->deck = old;
 	proxyd_deck_free(r < 0 ? &next : &old);
 	if (r == 0)
-		log_msg(MSG_CPLT603I, pd->deck.n_proxies, pd->n_flows);
+		log_every(MSG_CPLT603I, pd->deck.n_proxies, pd->n_flows);
 	return r;
 }
 
@@ -200,6 +215,8 @@ static void proxyd_stop(void *arg, struct daemon *d)
 	struct proxyd *pd = arg;
 
 	(void)d;
+	operator_stop(pd);
+	ev_timer_free(pd->interval);
 	if (pd->set) {
 		proxy_close_all(pd);
 		flow_kill_all(pd);

@@ -80,12 +80,13 @@ struct proxyd {
 	uint64_t next_id;
 	bool draining;
 	struct relay_timer drain_timer;
+	mono_t drain_until;
 	struct clients *clients;
 	struct resolver *resolver;
 	struct keys *keys; /* NULL: no SSL in the deck */
 	struct ev_io *keys_io;
 	struct tlsdeck_shared tls;
-	struct ev_timer *interval;
+	struct ev_timer *interval; /* INTERVAL of the deck */
 	struct console *console;
 	struct metrics *metrics;
 	struct proxyd_counters count;
@@ -183,6 +184,8 @@ struct flow {
 void flow_new(struct proxy *px, int fd, const struct ip_port *client);
 /* Ends a connection: both sides see it as what it is. */
 void flow_fail(struct flow *f, enum flow_end why, const char *text);
+/* The same after a handshake with that side failed (0 client, 1 server). */
+void flow_fail_tls(struct flow *f, int side);
 /* Both ends have finished in order: closes them. */
 void flow_finish(struct flow *f);
 /* dial.c says so: f->relay.end[1] is connected. */

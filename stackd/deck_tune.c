@@ -30,7 +30,6 @@ static const char *const cc_names[] = {
 static const char *const ecn_names[] = {[TCP_ECN_OFF] = "OFF",
 					[TCP_ECN_PASSIVE] = "PASSIVE",
 					[TCP_ECN_ON] = "ON"};
-
 #define TCP(field) offsetof(struct tcp_tune, field)
 
 /* The limits are in stackd.deck(5). */
@@ -60,6 +59,8 @@ static const struct word tcp_words[] = {
 	{"SACK", KIND_BOOL, TCP(sack), 0, 1, NULL, 0},
 	{"WSCALE", KIND_BOOL, TCP(window_scaling), 0, 1, NULL, 0},
 	{"SYNCOOKIES", KIND_BOOL, TCP(syn_cookies), 0, 1, NULL, 0},
+	{"PLPMTUD", KIND_BOOL, TCP(plpmtud), 0, 1, NULL, 0},
+	{"PACING", KIND_BOOL, TCP(pacing), 0, 1, NULL, 0},
 	{"ECN", KIND_WORD, TCP(ecn), 0, 0, ecn_names, ARRAY_SIZE(ecn_names)},
 	{"CC", KIND_WORD, TCP(cc), 0, 0, cc_names, ARRAY_SIZE(cc_names)},
 };
@@ -75,6 +76,11 @@ static const struct word ip_words[] = {
 	{"TTL", KIND_U8, IP(ttl), 1, 255, NULL, 0},
 	{"REDIRECTS", KIND_BOOL, IP(redirects), 0, 1, NULL, 0},
 	{"RA", KIND_BOOL, IP(accept_ra), 0, 1, NULL, 0},
+	{"RA_ROUTES", KIND_BOOL, IP(ra_routes), 0, 1, NULL, 0},
+	{"RA_ADDRS", KIND_BOOL, IP(ra_addrs), 0, 1, NULL, 0},
+	{"RA_DNS", KIND_BOOL, IP(ra_dns), 0, 1, NULL, 0},
+	{"RA_HOP_MIN", KIND_U8, IP(ra_hop_min), 1, 255, NULL, 0},
+	{"TEMPADDR", KIND_BOOL, IP(temp_addrs), 0, 1, NULL, 0},
 	{"DAD", KIND_U32, IP(dad_transmits), 0, 16, NULL, 0},
 	{"ARP_PROBES", KIND_U32, IP(arp_probes), 0, 16, NULL, 0},
 };

@@ -149,6 +149,8 @@ static const char *addr_state_name(enum ip_addr_state s)
 static const char *addr_origin(const struct display *d,
 			       const struct ip_addr_info *a)
 {
+	if (a->temporary)
+		return "temporary"; /* RFC 8981 */
 	if (a->from_ra)
 		return "router";
 	for (uint32_t i = 0; i < d->deck->n_links; i++)
@@ -456,32 +458,64 @@ int display_hosts(const struct display *d)
 	return finish(d, t);
 }
 
+static void router_dns(const struct display *d, struct table *t)
+{
+	struct ip_port p[DECK_DNS_MAX];
+	char addr[ADDR_TEXT_MAX];
+	uint32_t n = d->stack ? ip_dns_servers(stack_ip(d->stack), p,
+					       ARRAY_SIZE(p), d->now)
+			      : 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		table_str(t, ip_format(&p[i].addr, addr));
+		table_bool(t, false);
+		table_str(t, "router");
+		table_str(t, d->deck->search);
+	}
+}
+
+/* Search domains of the deck, or else of routers. */
+static void write_search(const struct display *d)
+{
+	char search[256] = "";
+
+	if (d->deck->search[0])
+		snprintf(search, sizeof(search), "%s", d->deck->search);
+	else if (d->stack)
+		(void)ip_dns_search(stack_ip(d->stack), search, sizeof(search),
+				    d->now);
+	if (!search[0])
+		return;
+	d->write(d->arg, "search ", 7);
+	d->write(d->arg, search, strlen(search));
+	d->write(d->arg, "\n", 1);
+}
+
 int display_dns(const struct display *d)
 {
 	static const struct table_col cols[] = {
 		{"server", "SERVER", TABLE_LEFT, 0},
 		{"primary", "PRIMARY", TABLE_LEFT, 0},
+		{"from", "FROM", TABLE_LEFT, 0},
 		{"search", NULL, TABLE_LEFT, 0},
 	};
 	struct table *t = table_new(cols, ARRAY_SIZE(cols), d->json);
 	char addr[ADDR_TEXT_MAX];
+	int r;
 
 	if (!t)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < d->deck->n_dns; i++) {
 		table_str(t, ip_format(&d->deck->dns[i].addr, addr));
 		table_bool(t, d->deck->dns[i].primary);
+		table_str(t, "deck");
 		table_str(t, d->deck->search);
 	}
-	if (!d->json && d->deck->search[0]) {
-		int r = finish(d, t);
-
-		d->write(d->arg, "search ", 7);
-		d->write(d->arg, d->deck->search, strlen(d->deck->search));
-		d->write(d->arg, "\n", 1);
-		return r;
-	}
-	return finish(d, t);
+	router_dns(d, t);
+	r = finish(d, t);
+	if (!d->json)
+		write_search(d);
+	return r;
 }
 
 /* ---- ports

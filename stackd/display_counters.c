@@ -62,6 +62,9 @@ static const struct field tcp_fields[] = {
 	TOTAL(tcp_stats, timewait_made),
 	TOTAL(tcp_stats, timewait_reused),
 	TOTAL(tcp_stats, spurious_rto),
+	TOTAL(tcp_stats, spurious_recoveries),
+	TOTAL(tcp_stats, loss_probes),
+	TOTAL(tcp_stats, mtu_black_holes),
 	TOTAL(tcp_stats, ecn_ce_in),
 };
 

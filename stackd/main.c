@@ -340,13 +340,13 @@ static int start_console(struct stackd *sd)
 	return r;
 }
 
-static void on_scrape(void *arg, metrics_write_fn *write, void *write_arg)
+static void print_metrics(void *arg, table_write_fn *write, void *write_arg)
 {
 	struct display d = stackd_display(arg);
 
 	d.write = write;
 	d.arg = write_arg;
-	(void)!display_metrics(&d); /* without memory a shorter text */
+	(void)!display_metrics(&d);
 }
 
 static int start_metrics(struct stackd *sd)
@@ -355,8 +355,8 @@ static int start_metrics(struct stackd *sd)
 
 	if (!sd->deck.metrics[0])
 		return 0;
-	r = metrics_new(daemon_loop(sd->daemon), sd->deck.metrics, on_scrape,
-			sd, &sd->metrics);
+	r = metrics_new(daemon_loop(sd->daemon), sd->deck.metrics,
+			print_metrics, sd, &sd->metrics);
 	return r < 0 ? fail(sd->deck.metrics, r) : 0;
 }
 

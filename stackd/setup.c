@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <systemd/sd-id128.h>
 
 /* ---- randomness
  * -------------------------------------------------------------------- */
@@ -217,6 +218,23 @@ int setup_replace_rules(struct stackd *sd, const struct stackd_deck *deck)
 	return r;
 }
 
+/* [RFC7217 5] A secret that this stack has after every start on this machine
+ * and no other has; on a machine without an id, a new one each time. */
+static struct hash_key stable_key(struct stackd *sd)
+{
+	static const sd_id128_t couplet = SD_ID128_MAKE(
+		7d, 1c, 2e, 55, a0, 4b, 4f, 6e, 9b, 37, 60, 1f, c8, 0a, 5d, e3);
+	struct hash_key key = {rand64(&sd->random), rand64(&sd->random)};
+	sd_id128_t id;
+
+	if (sd_id128_get_machine_app_specific(couplet, &id) < 0)
+		return key;
+	memcpy(&key.k0, id.bytes, sizeof(key.k0));
+	memcpy(&key.k1, id.bytes + 8, sizeof(key.k1));
+	key.k1 ^= (uint64_t)(sd->deck.id[0] << 8 | sd->deck.id[1]);
+	return key;
+}
+
 int setup_make_stack(struct stackd *sd)
 {
 	struct stack_config c;
@@ -234,6 +252,7 @@ int setup_make_stack(struct stackd *sd)
 	c.rand_arg = &sd->random;
 	c.key.k0 = rand64(&sd->random);
 	c.key.k1 = rand64(&sd->random);
+	c.stable_key = stable_key(sd);
 	sd->stack = stack_new(&c);
 	if (!sd->stack)
 		return fail("stack", -ENOMEM);

@@ -112,7 +112,7 @@ void trace_status(struct stackd *sd, struct console_cmd *cmd);
 /* Ends it without a command, for the log. */
 void trace_end(struct stackd *sd, const char *why);
 
-/* ---- operands.c
+/* ---- operator.c
  * ------------------------------------------------------------------ */
 
 /* A literal address, or a name of the HOST table. */

@@ -9,6 +9,10 @@
  *             peer has gone, but the program has not accepted yet; closing
  *             before it has planted its byte would look like an end of file
  *
+ * Data connections of FTP are eager: the program's end opens at once and the
+ * handshake goes on beside it, since the peer begins with it only when the
+ * program has given its command [RFC4217 7].
+ *
  * A handshake is made in steps by the worker threads: when something has come
  * on the wire the session goes to one of them, and comes back finished, failed
  * or hungry. While it is there (`busy`) nothing here touches it; a pair that
@@ -26,6 +30,7 @@
 #include <unistd.h>
 
 #define INTRODUCE_RETRY_MS 5
+#define EAGER_TIMEOUT_S 120 /* the program has to give its command first */
 #define SNDBUF_BYTES (1 << 20)
 #define LAST_READS 4 /* of RELAY_CHUNK, before a polite end */
 
@@ -33,6 +38,11 @@ static const char *const state_names[] = {
 	"CONNECT", "HANDSHAKE", "INTRODUCE", "PROGRAM",
 	"OPEN",    "DYING",     "FOLLOW",
 };
+
+static bool eager(const struct pair *p)
+{
+	return p->rule->owner != NULL;
+}
 
 static struct relay_watch *watch_of(struct pair *p, int end)
 {
@@ -46,6 +56,7 @@ static void forget(struct pair *p)
 	struct tlsd *td = p->td;
 
 	relay_timer_set(td->set, &p->timer, MONO_NEVER);
+	relay_timer_set(td->set, &p->retry, MONO_NEVER);
 	talk_free(p);
 	tls_session_free(p->session);
 	p->session = NULL;
@@ -82,7 +93,7 @@ static bool must_wait(struct pair *p)
 	int queued = 0;
 	const struct relay_watch *w = watch_of(p, PROGRAM);
 
-	return p->inbound && p->state == PLANT && w->fd >= 0 &&
+	return p->inbound && !p->ready && w->fd >= 0 &&
 	       !(w->ready & RELAY_ERR) &&
 	       ioctl(w->fd, FIONREAD, &queued) == 0 && queued == 0;
 }
@@ -116,6 +127,7 @@ void pair_give_up(struct pair *p, int error)
 	p->dead = true;
 	p->error = error;
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
+	relay_timer_set(p->td->set, &p->retry, MONO_NEVER);
 	if (!p->busy)
 		end_early(p);
 }
@@ -208,15 +220,19 @@ static void secure_wire(struct pair *p)
 static void open_relay(struct pair *p)
 {
 	struct relay_end *program = &p->relay.end[PROGRAM];
-	int r = relay_program_open(program);
+	int r = p->ready ? 0 : relay_program_open(program);
 
-	p->state = PLANT;
+	if (p->state != HANDSHAKE)
+		p->state = PLANT;
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
 		pair_give_up(p, -r);
 		return;
 	}
+	p->ready = true;
+	if (eager(p) && !p->tls)
+		return;
 	program->io = &relay_program;
 	if (p->talk && talk_begins_clear(p))
 		p->relay.end[WIRE].io = &p->td->clear_io;
@@ -246,7 +262,8 @@ static void on_program(struct relay_watch *w, mono_t now)
 		pair_give_up(p, ECONNRESET); /* it has gone */
 		return;
 	}
-	if (p->state == PLANT && w->ready & RELAY_IN)
+	if (!p->ready && w->ready & RELAY_IN &&
+	    (p->state == PLANT || p->opening))
 		open_relay(p);
 }
 
@@ -265,7 +282,7 @@ static void introduced(struct pair *p, int fd, int error)
 	if (error == EAGAIN) {
 		/* the program's backlog is full; the peer waits as it would
 		 * in the kernel's */
-		relay_timer_set(p->td->set, &p->timer,
+		relay_timer_set(p->td->set, &p->retry,
 				mono_add(relay_now(p->td->set),
 					 DUR_MS(INTRODUCE_RETRY_MS)));
 		return;
@@ -275,7 +292,9 @@ static void introduced(struct pair *p, int fd, int error)
 		return;
 	}
 	p->relay.end[PROGRAM].skip = 1;
-	p->state = PLANT;
+	p->opening = true;
+	if (p->state == INTRODUCE)
+		p->state = PLANT;
 	if (add_program(p, fd) < 0)
 		pair_give_up(p, ECONNRESET);
 }
@@ -347,13 +366,15 @@ static void handshake_failed(struct pair *p, int r)
 
 static void introduce(struct pair *p)
 {
-	p->state = INTRODUCE;
+	if (p->state != HANDSHAKE || p->tls)
+		p->state = INTRODUCE;
 	door_say(p->td, DIVERT_INTRODUCE, p->serial, 0);
 }
 
 /* Said first: what the program asks, once it is writable, is true. */
 static void tell_opened(struct pair *p)
 {
+	p->opening = true;
 	door_say(p->td, DIVERT_OPENED, p->serial, 0);
 	open_relay(p);
 }
@@ -366,6 +387,13 @@ static void handshake_ok(struct pair *p)
 	if (p->relay.end[PROGRAM].io) {
 		secure_wire(p);
 		talk_secured(p);
+		return;
+	}
+	p->tls = true;
+	if (eager(p)) {
+		p->state = PLANT;
+		if (p->opening)
+			open_relay(p);
 		return;
 	}
 	if (!p->inbound) {
@@ -402,15 +430,19 @@ static void on_wire(struct relay_watch *w, mono_t now)
 		pair_give_up(p, ECONNRESET);
 }
 
+static void on_retry(struct relay_timer *t, mono_t now)
+{
+	struct pair *p = container_of(t, struct pair, retry);
+
+	(void)now;
+	door_say(p->td, DIVERT_INTRODUCE, p->serial, 0);
+}
+
 static void on_timer(struct relay_timer *t, mono_t now)
 {
 	struct pair *p = container_of(t, struct pair, timer);
 
 	(void)now;
-	if (p->state == INTRODUCE) {
-		door_say(p->td, DIVERT_INTRODUCE, p->serial, 0);
-		return;
-	}
 	if (p->state == TALK) {
 		history_add(p->td, p->rule, p->inbound, &p->peer, NULL,
 			    "the peer did not go on to TLS in time",
@@ -485,6 +517,7 @@ static struct pair *make(struct tlsd *td, const struct divert_msg *m,
 	p->relay.done = on_done;
 	p->relay.end[PROGRAM].skip = m->sock.skip;
 	relay_timer_init(&p->timer, on_timer);
+	relay_timer_init(&p->retry, on_retry);
 	list_push_tail(&td->pairs, &p->node);
 	list_push_tail(bucket(td, p->serial), &p->hash);
 	td->n_pairs++;
@@ -496,8 +529,9 @@ static int begin(struct pair *p, int *wire, int *program)
 {
 	char name[TLSD_HOST_MAX];
 	const char *peer =
-		p->inbound ? NULL
-			   : rule_peer_name(p->rule, &p->remote.addr, name);
+		p->rule->d.inbound /* the role of TLS, whoever connects */
+			? NULL
+			: rule_peer_name(p->rule, &p->remote.addr, name);
 	int big = SNDBUF_BYTES;
 	int r = tls_session_new(p->rule->policy, peer, &handshake_io, p,
 				&p->session);
@@ -523,14 +557,18 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 	int none = -1, *program = m->sock.inbound ? &none : &fds[0];
 	struct pair *p =
 		rule && rule->policy && *wire >= 0 ? make(td, m, rule) : NULL;
+	int r;
 
 	if (!p) {
 		door_say(td, DIVERT_FAILED, m->serial, ECONNREFUSED);
 		door_say(td, DIVERT_RESET, m->serial, 0);
 		return;
 	}
-	if (talk_new(p) < 0 || begin(p, wire, program) < 0) {
-		pair_give_up(p, ENOMEM);
+	r = talk_new(p);
+	if (r == 0)
+		r = begin(p, wire, program);
+	if (r < 0) {
+		pair_fail(p, strerror(-r), -r);
 		return;
 	}
 	if (p->talk && talk_begins_clear(p)) {
@@ -540,6 +578,8 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 	}
 	if (p->inbound)
 		begin_handshake(p);
+	if (p->inbound && eager(p))
+		introduce(p);
 	/* the first step of a client does not wait for anything: what it says
 	 * lies ready when the connection stands */
 	submit(p);
@@ -554,10 +594,10 @@ void pair_connected(struct tlsd *td, const struct divert_msg *m)
 	if (!p || p->state != CONNECT)
 		return;
 	(void)!proto_addr_get(&m->sock.local, &p->local);
-	if (p->talk && talk_begins_clear(p))
-		tell_opened(p);
-	else
+	if (!(p->talk && talk_begins_clear(p)))
 		begin_handshake(p);
+	if (eager(p) || (p->talk && talk_begins_clear(p)))
+		tell_opened(p);
 }
 
 void pair_gone(struct tlsd *td, uint64_t serial, int error)
@@ -578,7 +618,8 @@ void pair_introduced(struct tlsd *td, uint64_t serial, int fd, int error)
 {
 	struct pair *p = find(td, serial);
 
-	if (p && p->state == INTRODUCE)
+	if (p && !p->opening &&
+	    (p->state == INTRODUCE || (eager(p) && p->inbound)))
 		introduced(p, fd, error);
 	else if (fd >= 0)
 		close(fd);

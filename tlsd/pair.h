@@ -25,7 +25,8 @@ struct pair {
 	struct relay_corpse corpse;
 	struct list node, hash;
 	struct pool_job job;
-	struct relay_timer timer;
+	struct relay_timer timer; /* of the handshake, or of a conversation */
+	struct relay_timer retry; /* of INTRODUCE */
 	struct tlsd *td;
 	struct rule *rule;
 	struct tls_session *session; /* until the wire's end has it */
@@ -36,10 +37,13 @@ struct pair {
 	bool busy;  /* a worker has the session */
 	bool again; /* the wire spoke meanwhile */
 	bool dead;
-	bool gone;   /* stackd has forgotten it */
-	bool polite; /* ends with a FIN: an alert is on its way */
-	int result;  /* of the worker's step */
-	int error;   /* what the program is told, when dead */
+	bool opening; /* the program's end is there */
+	bool ready;   /* the program's connect() or accept() is done */
+	bool tls;     /* the handshake is done */
+	bool gone;    /* stackd has forgotten it */
+	bool polite;  /* ends with a FIN: an alert is on its way */
+	int result;   /* of the worker's step */
+	int error;    /* what the program is told, when dead */
 	uint32_t pid, uid;
 	uint16_t as_port;
 	struct ip_port local, remote; /* as the program sees them */

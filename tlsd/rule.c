@@ -248,7 +248,7 @@ int rules_register(struct tlsd *td)
 /* ---- rules for one connection -------------------------------------------- */
 
 struct rule *rule_for_data(struct tlsd *td, struct rule *owner, bool inbound,
-			   const struct ip_port *to, uint32_t uid)
+			   const struct ip_port *to)
 {
 	struct rule *r = rule_new(td, &owner->d, owner->number);
 	struct divert_msg m = {.op = DIVERT_ADD};
@@ -261,9 +261,8 @@ struct rule *rule_for_data(struct tlsd *td, struct rule *owner, bool inbound,
 	r->d.starttls = TLSD_NO_STARTTLS;
 	m.rule = (struct divert_rule){
 		.id = r->id,
-		.flags = DIVERT_R_ONCE | DIVERT_R_USER |
-			 (inbound ? DIVERT_R_INBOUND : 0),
-		.uid = uid,
+		/* of any user: a server's child is often another one */
+		.flags = DIVERT_R_ONCE | (inbound ? DIVERT_R_INBOUND : 0),
 		.port_lo = to->port,
 		.port_hi = to->port,
 		.as_port = to->port,

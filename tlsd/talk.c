@@ -275,7 +275,7 @@ static void expect_data(struct pair *p, const struct ftp_wish *w)
 		ftp_listening(f, &to);
 		return;
 	}
-	r = rule_for_data(p->td, p->rule, inbound, &to, p->uid);
+	r = rule_for_data(p->td, p->rule, inbound, &to);
 	if (r)
 		remember(p, r);
 	ftp_listening(f, r ? &to : NULL);
@@ -390,6 +390,8 @@ static void ended(struct pair *p)
 static void turn(struct pair *p)
 {
 	for (bool moved = true; moved;) {
+		bool wished = !wants_input(p->talk);
+
 		moved = false;
 		for (int end = 0; end < 2; end++) {
 			ssize_t n = push(p, end);
@@ -402,6 +404,8 @@ static void turn(struct pair *p)
 		}
 		if (!(p->talk->up ? do_upgrade(p) : do_ftp(p)))
 			return;
+		/* what was wished is done: there may be more to say */
+		moved = moved || (wished && wants_input(p->talk));
 		for (int end = 0; end < 2; end++) {
 			ssize_t n = pull(p, end);
 

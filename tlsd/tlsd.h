@@ -84,7 +84,7 @@ static inline struct rule_counters *rule_counters(struct rule *r)
 /* A rule for one connection, from `to` or to it, under the policy of `owner`;
  * stackd is told. One reference, in td->data. NULL: no memory, or no stackd. */
 struct rule *rule_for_data(struct tlsd *td, struct rule *owner, bool inbound,
-			   const struct ip_port *to, uint32_t uid);
+			   const struct ip_port *to);
 /* Takes it back, here and at stackd; used or not. */
 void rule_end_data(struct tlsd *td, struct rule *r);
 /* Sends the whole set to stackd. 0 or negative errno. */

@@ -4,6 +4,7 @@
 #include "client/names.h"
 
 #include "client/ctl.h"
+#include "client/names_order.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -29,8 +30,7 @@ static int config_of(unsigned id, struct proto_config *ret)
 	return r;
 }
 
-/* Of a couple: what both have to say, or the one that is running. */
-static int config(unsigned id, struct proto_config *ret)
+int names_config(unsigned id, struct proto_config *ret)
 {
 	unsigned other = ctl_couple(id);
 	struct proto_config more;
@@ -111,67 +111,38 @@ static bool is_localhost(const char *name)
 	       (n > 10 && !strncasecmp(name + n - 10, ".localhost", 10));
 }
 
-/* ---- order: RFC 6724, as far as a stack of few addresses needs it
- * ------------------- */
+/* ---- order
+ * -------------------------------------------------------------------------- */
 
-static int scope_of(const struct ip_addr *a)
-{
-	return ip_is_link_local(a) || ip_is_loopback(a) ? 2 : 14;
-}
-
-/* Precedence of the policy table, RFC 6724 2.1. */
-static int precedence(const struct ip_addr *a)
-{
-	if (a->family == IP_V4)
-		return 35;
-	if (ip_is_loopback(a))
-		return 50;
-	if (a->b[0] == 0x20 && a->b[1] == 0x02)
-		return 30;
-	if ((a->b[0] & 0xfe) == 0xfc)
-		return 3;
-	return 40;
-}
-
-static int rank(unsigned id, const struct ip_port *p)
+/* The source that the stack would use; family IP_NONE: none. */
+static struct ip_addr source_for(unsigned id, const struct ip_port *to)
 {
 	struct proto_req rq = {.op = PROTO_ROUTESRC, .flags = PROTO_F_NOSOCK};
 	struct ip_port src = {0};
 	struct proto_rep rep;
-	int r = 0;
 
-	if (p->addr.family == IP_V4)
+	if (to->addr.family == IP_V4)
 		id = ctl_couple(id);
-	proto_addr_put(p, &rq.addr);
-	if (ctl_call(id, -1, &rq, &rep, NULL, 0) == 0 &&
-	    proto_addr_get(&rep.local, &src) == 0) {
-		r = 1000; /* rule 1: avoid unusable destinations */
-		if (scope_of(&src.addr) == scope_of(&p->addr))
-			r += 500; /* rule 2 */
-	}
-	return r + precedence(&p->addr); /* rule 6 */
+	proto_addr_put(to, &rq.addr);
+	if (ctl_call(id, -1, &rq, &rep, NULL, 0) < 0 ||
+	    proto_addr_get(&rep.local, &src) < 0)
+		src.addr.family = IP_NONE;
+	return src.addr;
 }
 
 static void order(unsigned id, struct names_list *l)
 {
-	int ranks[NAMES_ADDRS_MAX];
+	struct names_dest d[NAMES_ADDRS_MAX];
 
 	if (l->n < 2)
 		return;
-	for (size_t i = 0; i < l->n; i++)
-		ranks[i] = rank(id, &l->a[i]);
-	for (size_t i = 1; i < l->n; i++) { /* stable: rule 10 */
-		struct ip_port p = l->a[i];
-		int r = ranks[i];
-		size_t k = i;
-
-		for (; k > 0 && ranks[k - 1] < r; k--) {
-			l->a[k] = l->a[k - 1];
-			ranks[k] = ranks[k - 1];
-		}
-		l->a[k] = p;
-		ranks[k] = r;
+	for (size_t i = 0; i < l->n; i++) {
+		d[i].to = l->a[i];
+		d[i].src = source_for(id, &l->a[i]);
 	}
+	names_order(d, l->n);
+	for (size_t i = 0; i < l->n; i++)
+		l->a[i] = d[i].to;
 }
 
 /* ---- look-up
@@ -213,7 +184,7 @@ int names_lookup(unsigned id, const char *name, int family, bool addrconfig,
 	struct ip_addr a4 = ip_loopback(IP_V4), a6 = ip_loopback(IP_V6);
 	struct proto_config cf;
 	bool known;
-	int r = config(id, &cf);
+	int r = names_config(id, &cf);
 
 	if (r < 0) {
 		errno = -r;
@@ -267,7 +238,7 @@ int names_reverse(unsigned id, const struct ip_addr *a, char *name, size_t len)
 		memcpy(name, "localhost", sizeof("localhost"));
 		return 0;
 	}
-	if (config(id, &cf) < 0)
+	if (names_config(id, &cf) < 0)
 		return EAI_AGAIN;
 	return names_dns_reverse(id, &cf, &p.addr, name, len);
 }

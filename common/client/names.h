@@ -36,11 +36,33 @@ int names_number(unsigned id, const char *name, struct ip_port *ret);
 /* The name of an address. 0 or EAI_. */
 int names_reverse(unsigned id, const struct ip_addr *a, char *name, size_t len);
 
+/* What resolvers need of the stack; of a couple, what both have to say, or
+ * the one that is running. 0 or negative errno. */
+int names_config(unsigned id, struct proto_config *ret);
+
+/* names_res.c: the i-th name to ask for in place of `name`, by the search list
+ * of the stack: a name with a dot is asked for first as it is, one without
+ * last, one with a dot at its end is not searched for. False: no more. */
+bool names_candidate(const struct proto_config *cf, const char *name,
+		     unsigned i, char *full, size_t len);
+/* As res_send(), res_query() and res_search(). */
+int names_res_send(unsigned id, const unsigned char *msg, int len,
+		   unsigned char *answer, int cap);
+int names_res_query(unsigned id, const char *name, int class, int type,
+		    unsigned char *answer, int cap);
+int names_res_search(unsigned id, const char *name, int class, int type,
+		     unsigned char *answer, int cap);
+
 /* names_dns.c: asks the servers of `cf`; adds to *ret. 0 or EAI_. */
 int names_dns(unsigned id, const struct proto_config *cf, const char *name,
 	      int family, struct names_list *ret);
 int names_dns_reverse(unsigned id, const struct proto_config *cf,
 		      const struct ip_addr *a, char *name, size_t len);
+
+/* One message to the servers, their answer cut to `cap`: its length or
+ * EAI_. */
+int names_dns_send(unsigned id, const unsigned char *msg, int len,
+		   unsigned char *answer, int cap);
 
 /* names_old.c: gethostbyname2_r() and gethostbyaddr_r(). */
 int names_hostbyname(unsigned id, const char *name, int family,

@@ -5,6 +5,7 @@
  */
 #include "client/couplet.h"
 #include "client/names.h"
+#include "client/names_cache.h"
 #include "client/op.h"
 
 #include <ares.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DNS_TIMEOUT_MS 2000
@@ -28,6 +30,7 @@
 	X(ares_set_servers_ports) \
 	X(ares_set_socket_functions) \
 	X(ares_getaddrinfo) \
+	X(ares_send) \
 	X(ares_freeaddrinfo) \
 	X(ares_gethostbyaddr) \
 	X(ares_getsock) \
@@ -141,33 +144,21 @@ static void set_servers(const struct ares *a, ares_channel ch,
 	a->ares_set_servers_ports(ch, nodes);
 }
 
-/* The search list of the deck, blank-separated, into at most 6 names. */
-static int split_search(const char *search, char *b, size_t len, char **v)
-{
-	char *save = NULL;
-	int n = 0;
-
-	snprintf(b, len, "%s", search);
-	for (char *p = strtok_r(b, " ", &save); p && n < 6;
-	     p = strtok_r(NULL, " ", &save))
-		v[n++] = p;
-	return n;
-}
-
 static int open_channel(const struct ares *a, unsigned *id,
 			const struct proto_config *cf, ares_channel *ret)
 {
 	struct ares_options o;
-	char search[256], *domains[6], lookups[] = "b";
+	char lookups[] = "b";
 	int r;
 
 	memset(&o, 0, sizeof(o));
-	o.flags = ARES_FLAG_NOALIASES;
+	o.flags = ARES_FLAG_NOALIASES | ARES_FLAG_NOSEARCH;
 	o.timeout = DNS_TIMEOUT_MS;
 	o.tries = DNS_TRIES;
 	o.lookups = lookups;
-	o.domains = domains;
-	o.ndomains = split_search(cf->search, search, sizeof(search), domains);
+	/* no domains: the search list is gone through here, and that of
+	 * /etc/resolv.conf is not ours */
+	o.ndomains = 0;
 	r = a->ares_init_options(ret, &o,
 				 ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS |
 					 ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
@@ -249,6 +240,7 @@ static int eai(int status)
 struct question {
 	const struct ares *a;
 	struct names_list *list;
+	uint32_t ttl_s; /* the least of the answers */
 	char *name;
 	size_t len;
 	int result;
@@ -269,13 +261,16 @@ static void on_addrs(void *arg, int status, int timeouts,
 		struct ip_port p;
 
 		if (q->list->n < NAMES_ADDRS_MAX &&
-		    ip_port_from_sockaddr(n->ai_addr, n->ai_addrlen, &p) == 0)
+		    ip_port_from_sockaddr(n->ai_addr, n->ai_addrlen, &p) == 0) {
 			q->list->a[q->list->n++] = p;
+			q->ttl_s = MIN(q->ttl_s, (uint32_t)MAX(n->ai_ttl, 0));
+		}
 	}
 	if (ai->name)
 		snprintf(q->list->canon, sizeof(q->list->canon), "%s",
 			 ai->name);
 	for (struct ares_addrinfo_cname *c = ai->cnames; c; c = c->next) {
+		q->ttl_s = MIN(q->ttl_s, (uint32_t)MAX(c->ttl, 0));
 		if (c->name)
 			snprintf(q->list->canon, sizeof(q->list->canon), "%s",
 				 c->name);
@@ -283,27 +278,82 @@ static void on_addrs(void *arg, int status, int timeouts,
 	q->a->ares_freeaddrinfo(ai);
 }
 
-int names_dns(unsigned id, const struct proto_config *cf, const char *name,
-	      int family, struct names_list *ret)
+static int64_t now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+/* FNV-1a over what decides about an answer. */
+static uint64_t servers_hash(unsigned id, const struct proto_config *cf)
+{
+	const uint8_t *b = (const uint8_t *)cf;
+	uint64_t h = 14695981039346656037u ^ id;
+
+	for (size_t i = 0; i < sizeof(*cf); i++)
+		h = (h ^ b[i]) * 1099511628211u;
+	return h;
+}
+
+static int ask(const struct ares *a, unsigned id, const struct proto_config *cf,
+	       const char *name, int family, struct names_list *ret,
+	       uint32_t *ret_ttl_s)
 {
 	struct ares_addrinfo_hints h = {.ai_flags = ARES_AI_NOSORT,
 					.ai_family = family};
-	struct question q = {.list = ret};
+	struct question q = {.a = a, .list = ret, .ttl_s = UINT32_MAX};
 	ares_channel ch;
-	int r;
+	int r = open_channel(a, &id, cf, &ch);
+
+	if (r)
+		return r;
+	a->ares_getaddrinfo(ch, name, NULL, &h, on_addrs, &q);
+	run(a, ch, &q.done);
+	a->ares_destroy(ch);
+	*ret_ttl_s = q.ttl_s;
+	return q.done ? q.result : EAI_AGAIN;
+}
+
+/* The first name of the search list that exists; a server that does not know
+ * one domain may know the next. */
+int names_dns(unsigned id, const struct proto_config *cf, const char *name,
+	      int family, struct names_list *ret)
+{
+	uint64_t servers = servers_hash(id, cf);
+	const struct ares *a;
+	int r = EAI_NONAME, first = EAI_NONAME;
+	bool again = false;
+	char full[256];
 
 	if (!cf->n_dns)
 		return EAI_NONAME;
-	q.a = load();
-	if (!q.a)
+	if (names_cache_get(name, family, servers, now_s(), ret))
+		return 0;
+	a = load();
+	if (!a)
 		return EAI_FAIL;
-	r = open_channel(q.a, &id, cf, &ch);
-	if (r)
-		return r;
-	q.a->ares_getaddrinfo(ch, name, NULL, &h, on_addrs, &q);
-	run(q.a, ch, &q.done);
-	q.a->ares_destroy(ch);
-	return q.done ? q.result : EAI_AGAIN;
+	for (unsigned i = 0; names_candidate(cf, name, i, full, sizeof(full));
+	     i++) {
+		uint32_t ttl_s;
+
+		r = ask(a, id, cf, full, family, ret, &ttl_s);
+		if (r == 0) {
+			names_cache_put(name, family, servers, now_s(), ttl_s,
+					ret);
+			return 0;
+		}
+		if (r == EAI_MEMORY)
+			return r;
+		again |= r == EAI_AGAIN;
+		if (i == 0)
+			first = r;
+	}
+	/* what the servers said of a name with a dot as it is, counts most */
+	if (strchr(name, '.'))
+		return first;
+	return again ? EAI_AGAIN : r;
 }
 
 /* ---- reverse
@@ -346,4 +396,47 @@ int names_dns_reverse(unsigned id, const struct proto_config *cf,
 	run(q.a, ch, &q.done);
 	q.a->ares_destroy(ch);
 	return q.done ? q.result : EAI_AGAIN;
+}
+
+/* ---- messages as they are
+ * ----------------------------------------------------------------- */
+
+struct raw {
+	unsigned char *answer;
+	int cap, len;
+	bool done;
+};
+
+static void on_message(void *arg, int status, int timeouts, unsigned char *msg,
+		       int len)
+{
+	struct raw *w = arg;
+
+	(void)status;
+	(void)timeouts;
+	w->done = true;
+	/* an answer that says "no" is an answer */
+	w->len = msg ? len : EAI_AGAIN;
+	if (msg)
+		memcpy(w->answer, msg, (size_t)MIN(len, w->cap));
+}
+
+int names_dns_send(unsigned id, const unsigned char *msg, int len,
+		   unsigned char *answer, int cap)
+{
+	struct raw w = {.answer = answer, .cap = cap, .len = EAI_AGAIN};
+	const struct ares *a = load();
+	struct proto_config cf;
+	ares_channel ch;
+	int r;
+
+	if (!a || names_config(id, &cf) < 0 || !cf.n_dns)
+		return EAI_AGAIN;
+	r = open_channel(a, &id, &cf, &ch);
+	if (r)
+		return r;
+	a->ares_send(ch, msg, len, on_message, &w);
+	run(a, ch, &w.done);
+	a->ares_destroy(ch);
+	return w.len;
 }

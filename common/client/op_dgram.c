@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +259,10 @@ static int one_cmsg(uint64_t t, const struct cmsghdr *c, struct proto_dgram *h)
 		return one_int(c, 1, &h->ttl);
 	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
 		return tos4(c, &h->tos);
+	} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_SEGMENT) {
+		if (c->cmsg_len != CMSG_LEN(sizeof(h->gso_size)))
+			return -EINVAL;
+		memcpy(&h->gso_size, CMSG_DATA(c), sizeof(h->gso_size));
 	} else if (c->cmsg_level != IPPROTO_IPV6 || !(t & TAG_V6)) {
 		return c->cmsg_level == SOL_SOCKET ? 0 : -EINVAL;
 	} else if (c->cmsg_type == IPV6_PKTINFO) {

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #ifndef SO_PEERPIDFD /* newer than Debian 12's headers */
@@ -471,6 +472,30 @@ static int get_socket(int fd, uint64_t t, int name, void *val, socklen_t *len)
  * ---------------------------------------------------------------------------------
  */
 
+/* Segmentation of large sends, but no corking. */
+static int set_udp(int fd, uint64_t t, int name, const void *val, socklen_t len)
+{
+	int v, r = opt_int(val, len, &v);
+
+	if (!(t & TAG_DGRAM) || name != UDP_SEGMENT)
+		return -ENOPROTOOPT;
+	if (r < 0)
+		return r;
+	if (v < 0 || v > UINT16_MAX)
+		return -EINVAL;
+	return op_ctl_set(fd, &t, OPT_UDP_SEGMENT, v, true);
+}
+
+static int get_udp(int fd, uint64_t t, int name, void *val, socklen_t *len)
+{
+	int64_t v = 0;
+
+	if (!(t & TAG_DGRAM) || name != UDP_SEGMENT)
+		return -ENOPROTOOPT;
+	(void)!op_ctl_get(fd, &t, OPT_UDP_SEGMENT, &v);
+	return opt_put_int((int)v, val, len);
+}
+
 int op_setsockopt(int fd, uint64_t t, int level, int name, const void *val,
 		  socklen_t len)
 {
@@ -487,7 +512,9 @@ int op_setsockopt(int fd, uint64_t t, int level, int name, const void *val,
 	case IPPROTO_IPV6:
 		return t & TAG_V6 ? opt_set_ipv6(fd, t, name, val, len)
 				  : -ENOPROTOOPT;
-	default: /* SOL_UDP: neither corking nor segmentation */
+	case SOL_UDP:
+		return set_udp(fd, t, name, val, len);
+	default:
 		return -ENOPROTOOPT;
 	}
 }
@@ -510,6 +537,8 @@ int op_getsockopt(int fd, uint64_t t, int level, int name, void *val,
 	case IPPROTO_IPV6:
 		return t & TAG_V6 ? opt_get_ipv6(fd, t, name, val, len)
 				  : -ENOPROTOOPT;
+	case SOL_UDP:
+		return get_udp(fd, t, name, val, len);
 	default:
 		return -ENOPROTOOPT;
 	}

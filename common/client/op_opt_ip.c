@@ -47,6 +47,20 @@ static int set_flag(int fd, uint64_t t, uint64_t bit, const void *val,
 	return r;
 }
 
+/* Errors of the network, soft ones too: the stack must know (RFC 1122
+ * 4.1.3.3). */
+static int set_recverr(int fd, uint64_t t, uint64_t bit, const void *val,
+		       socklen_t len)
+{
+	int v, r = int_or_byte(val, len, &v);
+
+	if (r < 0)
+		return r;
+	opt_note(fd, &t, bit, v != 0);
+	return t & TAG_DGRAM ? op_ctl_set(fd, &t, OPT_RECVERR, v != 0, true)
+			     : 0;
+}
+
 static int set_ranged(int fd, uint64_t t, int name, const void *val,
 		      socklen_t len, int lo, int hi)
 {
@@ -268,7 +282,7 @@ int opt_set_ip(int fd, uint64_t t, int name, const void *val, socklen_t len)
 	case IP_FREEBIND:
 		return set_ranged(fd, t, OPT_FREEBIND, val, len, 0, INT32_MAX);
 	case IP_RECVERR:
-		return set_flag(fd, t, TAG_RECVERR, val, len);
+		return set_recverr(fd, t, TAG_RECVERR, val, len);
 	case IP_PKTINFO:
 		return set_flag(fd, t, TAG_PKTINFO, val, len);
 	case IP_RECVTTL:
@@ -410,7 +424,7 @@ int opt_set_ipv6(int fd, uint64_t t, int name, const void *val, socklen_t len)
 	case IPV6_MTU_DISCOVER:
 		return set_ranged(fd, t, OPT_MTU_DISCOVER, val, len, 0, 5);
 	case IPV6_RECVERR:
-		return set_flag(fd, t, TAG_ALL_ERRORS, val, len);
+		return set_recverr(fd, t, TAG_ALL_ERRORS, val, len);
 	case IPV6_RECVPKTINFO:
 		return set_flag(fd, t, TAG_PKTINFO6, val, len);
 	case IPV6_RECVHOPLIMIT:

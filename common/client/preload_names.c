@@ -99,6 +99,78 @@ EXPORT struct hostent *gethostbyaddr(const void *addr, socklen_t alen,
 	return res;
 }
 
+/* ---- messages of name servers
+ * ---------------------------------------------------------- */
+
+/* <resolv.h> may give these other names inside libc; programs ask for both. */
+struct __res_state;
+EXPORT int couplet_res_send(const unsigned char *msg, int len,
+			    unsigned char *answer, int cap);
+EXPORT int couplet_res_query(const char *name, int class, int type,
+			     unsigned char *answer, int cap);
+EXPORT int couplet_res_search(const char *name, int class, int type,
+			      unsigned char *answer, int cap);
+EXPORT int couplet_res_nsend(struct __res_state *s, const unsigned char *msg,
+			     int len, unsigned char *answer, int cap);
+EXPORT int couplet_res_nquery(struct __res_state *s, const char *name,
+			      int class, int type, unsigned char *answer,
+			      int cap);
+EXPORT int couplet_res_nsearch(struct __res_state *s, const char *name,
+			       int class, int type, unsigned char *answer,
+			       int cap);
+
+EXPORT int couplet_res_send(const unsigned char *msg, int len,
+			    unsigned char *answer, int cap)
+{
+	return names_res_send(stack(), msg, len, answer, cap);
+}
+
+EXPORT int couplet_res_query(const char *name, int class, int type,
+			     unsigned char *answer, int cap)
+{
+	return names_res_query(stack(), name, class, type, answer, cap);
+}
+
+EXPORT int couplet_res_search(const char *name, int class, int type,
+			      unsigned char *answer, int cap)
+{
+	return names_res_search(stack(), name, class, type, answer, cap);
+}
+
+EXPORT int couplet_res_nsend(struct __res_state *s, const unsigned char *msg,
+			     int len, unsigned char *answer, int cap)
+{
+	(void)s;
+	return names_res_send(stack(), msg, len, answer, cap);
+}
+
+EXPORT int couplet_res_nquery(struct __res_state *s, const char *name,
+			      int class, int type, unsigned char *answer,
+			      int cap)
+{
+	(void)s;
+	return names_res_query(stack(), name, class, type, answer, cap);
+}
+
+EXPORT int couplet_res_nsearch(struct __res_state *s, const char *name,
+			       int class, int type, unsigned char *answer,
+			       int cap)
+{
+	(void)s;
+	return names_res_search(stack(), name, class, type, answer, cap);
+}
+
+#define SAME_AS(name) \
+	__asm__(".globl res_" #name ", __res_" #name "\n" \
+		".set res_" #name ", couplet_res_" #name "\n" \
+		".set __res_" #name ", couplet_res_" #name)
+SAME_AS(send);
+SAME_AS(query);
+SAME_AS(search);
+SAME_AS(nsend);
+SAME_AS(nquery);
+SAME_AS(nsearch);
+
 /* ---- interfaces
  * -------------------------------------------------------------------- */
 

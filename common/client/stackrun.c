@@ -222,7 +222,7 @@ static const char *named(const struct options *o, char *id, size_t len)
 static unsigned choose(const struct options *o)
 {
 	const char *run = o->run ? o->run : from_env("COUPLET_RUN");
-	char text[16];
+	char text[DECK_VALUE_MAX + 1];
 	const char *id = named(o, text, sizeof(text));
 	int n, r;
 

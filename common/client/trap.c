@@ -213,8 +213,7 @@ static void serve(struct trap *t, const struct seccomp_notif *n,
 		forget(t, at);
 	if (c.fd >= 0)
 		close(c.fd);
-	if (c.pidfd >= 0)
-		close(c.pidfd);
+	trap_close_task(&c);
 }
 
 /* ---- calls that wait

@@ -34,7 +34,8 @@ struct trap;
 struct trap_call {
 	struct trap *t;
 	const struct seccomp_notif *n;
-	int pidfd; /* the program, -1 not yet */
+	int pidfd; /* the thread, -1 not yet */
+	bool keep; /* pidfd outlives the call */
 	int fd;    /* its descriptor as ours, -1 none; closed after the call */
 	uint64_t tag; /* of fd */
 };
@@ -61,6 +62,7 @@ int trap_scatter(const struct trap_call *c, const struct iovec *iov, size_t n,
 /* ---- trap_task.c */
 /* pidfd of the calling thread. 0, negative errno. */
 int trap_open_task(struct trap_call *c) MUST_USE;
+void trap_close_task(struct trap_call *c);
 /* Descriptor args[0] into c->fd and c->tag. 1: a socket of ours; 0: another
  * descriptor, or none; negative errno: not to be had. */
 int trap_borrow(struct trap_call *c) MUST_USE;

@@ -1,8 +1,8 @@
 /*
  * trap_task.c: the process that made a stopped call: its descriptors, its
- * user, its signals. No table of processes is kept: each call opens its
- * thread, and the kernel then says whether the call still stands, so a number
- * that was used again is never taken for the old one.
+ * user, its signals. A thread is known by its pidfd; when one is opened the
+ * kernel says whether the call still stands, so a number that was used again
+ * is never taken for the old one.
  */
 #include "client/trap_priv.h"
 
@@ -26,6 +26,7 @@
 #endif
 #define STATUS_MAX 4096
 #define GROUPS_MAX 256
+#define TASKS_KEPT 64
 
 /* ---- descriptors
  * ---------------------------------------------------------------- */
@@ -53,15 +54,20 @@ static const char *field(const char *text, const char *name)
 	return at ? at + strlen(name) : "";
 }
 
-int trap_open_task(struct trap_call *c)
+/* pidfds of threads that called before. One names its thread for good: when
+ * the number is used again, the old one is of no use any more and says so. */
+static struct {
+	uint32_t tid; /* 0 empty */
+	int fd;
+} kept[TASKS_KEPT];
+
+static int open_pidfd(struct trap_call *c)
 {
 	char text[STATUS_MAX];
 	long tid = (long)c->n->pid;
-	long fd;
+	long fd = syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
 
-	if (c->pidfd >= 0)
-		return 0;
-	fd = syscall(SYS_pidfd_open, tid, PIDFD_THREAD);
+	c->keep = fd >= 0;
 	if (fd < 0 && errno == EINVAL) { /* an older kernel: leaders only */
 		fd = syscall(SYS_pidfd_open, tid, 0);
 		if (fd < 0 && status_of((pid_t)tid, text))
@@ -69,26 +75,82 @@ int trap_open_task(struct trap_call *c)
 				     strtol(field(text, "\nTgid:"), NULL, 10),
 				     0);
 	}
-	if (fd < 0)
-		return -errno;
-	c->pidfd = (int)fd;
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int trap_open_task(struct trap_call *c)
+{
+	size_t at = c->n->pid % TASKS_KEPT;
+
+	if (c->pidfd >= 0)
+		return 0;
+	if (kept[at].tid == c->n->pid) {
+		c->pidfd = kept[at].fd;
+		c->keep = true;
+		return 0;
+	}
+	c->pidfd = open_pidfd(c);
+	if (c->pidfd < 0)
+		return c->pidfd;
 	/* it is the thread that waits for us, not one that came after it */
 	if (ioctl(trap_listener(c->t), SECCOMP_IOCTL_NOTIF_ID_VALID,
-		  &c->n->id) < 0)
+		  &c->n->id) < 0) {
+		c->keep = false;
 		return -ENOENT;
+	}
+	if (c->keep) {
+		if (kept[at].tid)
+			close(kept[at].fd);
+		kept[at].tid = c->n->pid;
+		kept[at].fd = c->pidfd;
+	}
 	return 0;
 }
 
-int trap_borrow(struct trap_call *c)
+void trap_close_task(struct trap_call *c)
+{
+	if (c->pidfd >= 0 && !c->keep)
+		close(c->pidfd);
+	c->pidfd = -1;
+}
+
+/* The thread has gone: whoever has its number now is another. */
+static void forget_task(struct trap_call *c)
+{
+	size_t at = c->n->pid % TASKS_KEPT;
+
+	if (kept[at].tid == c->n->pid) {
+		close(kept[at].fd);
+		kept[at].tid = 0;
+	}
+	c->pidfd = -1;
+}
+
+static long get_fd(struct trap_call *c, int number)
 {
 	int r = trap_open_task(c);
+	bool old = c->keep;
 	long fd;
 
 	if (r < 0)
 		return r;
-	fd = syscall(SYS_pidfd_getfd, c->pidfd, trap_arg_int(c, 0), 0);
+	fd = syscall(SYS_pidfd_getfd, c->pidfd, number, 0);
+	if (fd < 0 && errno == ESRCH && old) {
+		forget_task(c);
+		r = trap_open_task(c);
+		if (r < 0)
+			return r;
+		fd = syscall(SYS_pidfd_getfd, c->pidfd, number, 0);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+int trap_borrow(struct trap_call *c)
+{
+	long fd = get_fd(c, trap_arg_int(c, 0));
+
 	if (fd < 0)
-		return errno == EBADF ? 0 : -errno;
+		return fd == -EBADF ? 0 : (int)fd;
 	c->fd = (int)fd;
 	return tag_get(c->fd, &c->tag);
 }
@@ -111,11 +173,10 @@ static int add_fd(const struct trap_call *c, int fd, unsigned flags, int at,
 static int free_number(struct trap_call *c)
 {
 	for (int i = TRAP_WINDOW_SIZE - 1; i >= 0; i--) {
-		long fd =
-			syscall(SYS_pidfd_getfd, c->pidfd, TRAP_WINDOW + i, 0);
+		long fd = get_fd(c, TRAP_WINDOW + i);
 
 		if (fd < 0)
-			return errno == EBADF ? TRAP_WINDOW + i : -1;
+			return fd == -EBADF ? TRAP_WINDOW + i : -1;
 		close((int)fd);
 	}
 	return -1;
@@ -125,7 +186,7 @@ int trap_give(struct trap_call *c, int fd, bool cloexec, bool window)
 {
 	int at = -1, r = -EBADF;
 
-	if (window && trap_open_task(c) == 0)
+	if (window)
 		at = free_number(c);
 	if (at >= 0)
 		r = add_fd(c, fd,
@@ -143,14 +204,14 @@ int trap_give(struct trap_call *c, int fd, bool cloexec, bool window)
 
 /* epoll knows a descriptor by its number, which must be the program's: a
  * child of ours puts both sets and socket under their numbers there. */
-static void register_child(const struct trap_call *c, const struct op_epoll *e,
+static void register_child(struct trap_call *c, const struct op_epoll *e,
 			   int fd)
 {
 	struct epoll_event ev;
 	int number = trap_arg_int(c, 0), set;
 
 	for (size_t i = 0; op_epoll_get(e, i, &set, &ev); i++) {
-		long mine = syscall(SYS_pidfd_getfd, c->pidfd, set, 0);
+		long mine = get_fd(c, set);
 		int up = mine < 0 ? -1 : fcntl((int)mine, F_DUPFD, number + 1);
 
 		if (up < 0 || dup2(fd, number) < 0)

@@ -22,11 +22,12 @@
 #include <unistd.h>
 
 #define RUN_DIR "/run/couplet"
+#define CTL_ID_MAX 8
 
 struct ctl {
 	const struct ctl_spec *spec;
 	const char *run_dir, *id;
-	char id_found[16];
+	char id_found[CTL_ID_MAX + 1];
 	bool json;
 	int fd;
 	struct ipc_msg msg;
@@ -95,40 +96,42 @@ static void socket_path(const struct ctl *c, const char *id, char *buf,
 		 (int)(mark - c->spec->socket), c->spec->socket, id, mark + 2);
 }
 
-/* The ID in a name of the run directory, or NULL: "44" of "44" or
- * "printd-44", as the program's sockets are called. */
-static const char *id_of(const struct ctl *c, const char *name)
+/* The ID in the name of an entry of the run directory, which is the part of
+ * the pattern up to its first slash; false: it is no such name. */
+static bool id_in(const char *pattern, const char *name, char *ret, size_t cap)
 {
-	size_t prefix =
-		(size_t)(strstr(c->spec->socket, "%s") - c->spec->socket);
-	const char *id = name + prefix;
+	size_t head = (size_t)(strstr(pattern, "%s") - pattern);
+	const char *tail = pattern + head + 2;
+	size_t tail_len = strcspn(tail, "/"), len = strlen(name);
 
-	if (strlen(name) < prefix ||
-	    strncmp(name, c->spec->socket, prefix) != 0 || id[0] == '.')
-		return NULL;
-	return strlen(id) == 2 || strcmp(id, "host") == 0 ? id : NULL;
+	if (len <= head + tail_len || len - head - tail_len >= cap ||
+	    strncmp(name, pattern, head) != 0 ||
+	    strncmp(name + len - tail_len, tail, tail_len) != 0 ||
+	    name[head] == '.')
+		return false;
+	snprintf(ret, cap, "%.*s", (int)(len - head - tail_len), name + head);
+	return true;
 }
 
 /* The only ID that has a console here; complains when there is none or a
  * choice. */
 static int find_id(struct ctl *c)
 {
-	char path[PATH_MAX], all[256] = "";
+	char path[PATH_MAX], all[256] = "", id[sizeof c->id_found];
 	DIR *d = opendir(c->run_dir);
 	int n = 0;
 
-	for (const struct dirent *e; d && (e = readdir(d));) {
-		const char *id = id_of(c, e->d_name);
+	for (struct dirent *e; d && (e = readdir(d));) {
 		struct stat st;
 		size_t used = strlen(all);
 
-		if (!id)
+		if (!id_in(c->spec->socket, e->d_name, id, sizeof id))
 			continue;
 		socket_path(c, id, path, sizeof path);
 		if (stat(path, &st) < 0 || !S_ISSOCK(st.st_mode))
 			continue;
-		snprintf(c->id_found, sizeof c->id_found, "%.4s", id);
-		snprintf(all + used, sizeof all - used, " %.4s", id);
+		memcpy(c->id_found, id, sizeof id);
+		snprintf(all + used, sizeof all - used, " %s", id);
 		n++;
 	}
 	if (d)
@@ -421,7 +424,7 @@ static int parse_options(struct ctl *c, int argc, char **argv)
 			return CONSOLE_USAGE;
 		}
 	}
-	if (c->id && (strlen(c->id) > 8 || strchr(c->id, '/'))) {
+	if (c->id && (strlen(c->id) > CTL_ID_MAX || strchr(c->id, '/'))) {
 		fprintf(stderr, "%s: -i: expected an ID of two digits\n",
 			c->spec->name);
 		return CONSOLE_USAGE;

@@ -1,5 +1,6 @@
 /*
- * metrics.c: a client that sends an HTTP request gets an HTTP/1.0
+ * metrics.c: the METRICS socket of the deck: an AF_UNIX stream socket for
+ * Prometheus exporters. A client that sends an HTTP request gets an HTTP/1.0
  * answer; one that sends nothing (socat, nc) gets the bare text after a
  * moment. Answers are made at once and written as the client reads; a client
  * has CLIENT_LIFE to take it.
@@ -25,7 +26,7 @@
 
 struct metrics {
 	struct ev_loop *loop;
-	metrics_fn *fn;
+	metrics_fn *print;
 	void *arg;
 	int fd;
 	struct ev_io *io;
@@ -112,7 +113,7 @@ static void answer(struct client *c)
 			return;
 		}
 	}
-	c->m->fn(c->m->arg, append, c);
+	c->m->print(c->m->arg, append, c);
 	ev_timer_set(c->timer, CLIENT_LIFE);
 	send_more(c);
 }
@@ -211,8 +212,8 @@ static int listen_at(const char *path)
 	return fd;
 }
 
-int metrics_new(struct ev_loop *l, const char *path, metrics_fn *fn, void *arg,
-		struct metrics **ret)
+int metrics_new(struct ev_loop *l, const char *path, metrics_fn *print,
+		void *arg, struct metrics **ret)
 {
 	struct metrics *m = calloc(1, sizeof *m);
 	int r;
@@ -220,7 +221,7 @@ int metrics_new(struct ev_loop *l, const char *path, metrics_fn *fn, void *arg,
 	if (!m)
 		return -ENOMEM;
 	m->loop = l;
-	m->fn = fn;
+	m->print = print;
 	m->arg = arg;
 	list_init(&m->clients);
 	snprintf(m->path, sizeof m->path, "%s", path);

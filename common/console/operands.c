@@ -1,5 +1,7 @@
 #include "console/operands.h"
 
+#include "console/server.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +51,8 @@ bool operands_is(struct operands *o, const char *word)
 	return true;
 }
 
-void operands_wrong(struct operands *o, const char *expected)
+/* Complains about the word that was taken last. */
+static void wrong(struct operands *o, const char *expected)
 {
 	o->next--;
 	operands_expected(o, expected);
@@ -80,7 +83,7 @@ uint64_t operands_number(struct operands *o, const char *what, uint64_t lo,
 		return lo;
 	if (digits(w, &v) && v >= lo && v <= hi)
 		return v;
-	operands_wrong(o, text);
+	wrong(o, text);
 	return lo;
 }
 
@@ -104,7 +107,7 @@ uint64_t operands_size(struct operands *o, const char *what, uint64_t hi)
 	}
 	if (strlen(w) < sizeof number && digits(number, &v) && v <= hi >> shift)
 		return v << shift;
-	operands_wrong(o, what);
+	wrong(o, what);
 	return 0;
 }
 
@@ -113,7 +116,7 @@ void operands_addr(struct operands *o, const char *what, struct ip_addr *ret)
 	const char *w = operands_word(o, what);
 
 	if (w && ip_parse(w, ret) < 0)
-		operands_wrong(o, what);
+		wrong(o, what);
 }
 
 void operands_prefix(struct operands *o, const char *what,
@@ -129,13 +132,13 @@ void operands_prefix(struct operands *o, const char *what,
 	snprintf(addr, sizeof addr, "%.*s",
 		 (int)(slash ? (size_t)(slash - w) : strlen(w)), w);
 	if (ip_parse(addr, &ret->addr) < 0) {
-		operands_wrong(o, what);
+		wrong(o, what);
 		return;
 	}
 	len = ip_addr_len(&ret->addr) * 8;
 	if (slash &&
 	    (!digits(slash + 1, &len) || len > ip_addr_len(&ret->addr) * 8))
-		operands_wrong(o, what);
+		wrong(o, what);
 	else
 		ret->len = (uint8_t)len;
 }

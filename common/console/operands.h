@@ -1,17 +1,13 @@
 /*
- * operands.h: the words behind a console command, read one after the other.
- *
- *	struct operands o = operands_of(cmd, n_keywords);
- *	uint64_t port = operands_number(&o, "a port", 1, 65535);
- *
- *	if (!operands_ok(&o, "no more words"))
- *		... the client was told; end with CONSOLE_USAGE
+ * operands.h: operands of a console command, read one after the other.
  */
 #ifndef COUPLET_CONSOLE_OPERANDS_H
 #define COUPLET_CONSOLE_OPERANDS_H
 
 #include "addr/addr.h"
-#include "console/server.h"
+#include "base/base.h"
+
+struct console_cmd;
 
 /* Reader of the words behind a command. The first mistake is told to the
  * client and ends the reading; check operands_ok() once. */
@@ -39,8 +35,6 @@ void operands_addr(struct operands *o, const char *what, struct ip_addr *ret);
 /* "addr/n", or an address alone: all its bits. */
 void operands_prefix(struct operands *o, const char *what,
 		     struct ip_prefix *ret);
-/* Complains about the word that was taken last: "X: expected ...". */
-void operands_wrong(struct operands *o, const char *expected);
 /* Complains about the next word: "X: expected ...". */
 void operands_expected(struct operands *o, const char *expected);
 /* No word may be left. True when everything was right. */

@@ -124,6 +124,58 @@ static int bad_pass(const struct keyfile_how *how, char *why)
 	return -EKEYREJECTED;
 }
 
+static bool few_rounds(const ASN1_INTEGER *n)
+{
+	int64_t rounds;
+
+	return n && ASN1_INTEGER_get_int64(&rounds, n) == 1 && rounds > 0 &&
+	       rounds <= KEYFILE_ROUNDS_MAX;
+}
+
+/* PBES2 with PBKDF2 [RFC8018 6.2]; scrypt has its limit in libcrypto. */
+static bool few_rounds_2(const ASN1_TYPE *parameter)
+{
+	PBE2PARAM *pbe =
+		ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBE2PARAM), parameter);
+	PBKDF2PARAM *kdf = NULL;
+	bool ok = pbe != NULL;
+
+	if (ok && OBJ_obj2nid(pbe->keyfunc->algorithm) == NID_id_pbkdf2) {
+		kdf = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBKDF2PARAM),
+						pbe->keyfunc->parameter);
+		ok = kdf && few_rounds(kdf->iter);
+	}
+	PBKDF2PARAM_free(kdf);
+	PBE2PARAM_free(pbe);
+	return ok;
+}
+
+/* Does opening the seal end in a time that a start can wait for? */
+static bool opens_soon(const X509_SIG *sig)
+{
+	const X509_ALGOR *alg;
+	PBEPARAM *pbe;
+	bool ok;
+
+	X509_SIG_get0(sig, &alg, NULL);
+	if (OBJ_obj2nid(alg->algorithm) == NID_pbes2)
+		return few_rounds_2(alg->parameter);
+	pbe = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(PBEPARAM),
+					alg->parameter);
+	ok = pbe && few_rounds(pbe->iter);
+	PBEPARAM_free(pbe);
+	return ok;
+}
+
+static int too_many_rounds(const struct keyfile_how *how, char *why)
+{
+	(void)snprintf(why, KEYS_WHY_MAX,
+		       "key file %s: its seal takes more than %d rounds, or is "
+		       "of an unknown kind",
+		       how->name, KEYFILE_ROUNDS_MAX);
+	return -EBADMSG;
+}
+
 static int read_sealed_key(struct keyfile *k, const uint8_t *der, long len,
 			   const struct keyfile_how *how, char *why)
 {
@@ -134,6 +186,10 @@ static int read_sealed_key(struct keyfile *k, const uint8_t *der, long len,
 
 	if (!sig)
 		return bad_block("ENCRYPTED PRIVATE KEY", how, why);
+	if (!opens_soon(sig)) {
+		X509_SIG_free(sig);
+		return too_many_rounds(how, why);
+	}
 	if (how->pass)
 		info = PKCS8_decrypt(sig, how->pass, (int)strlen(how->pass));
 	X509_SIG_free(sig);
@@ -330,7 +386,12 @@ static int read_p12(struct keyfile *k, PKCS12 *p12,
 	EVP_PKEY *key = NULL;
 	X509 *cert = NULL;
 
+	const ASN1_INTEGER *rounds = NULL;
+
 	k->form = KEYFILE_PKCS12;
+	PKCS12_get0_mac(NULL, NULL, NULL, &rounds, p12);
+	if (rounds && !few_rounds(rounds))
+		return too_many_rounds(how, why);
 	if (!pass && PKCS12_verify_mac(p12, "", 0))
 		pass = "";
 	if (pass && !PKCS12_verify_mac(p12, pass, -1))

@@ -18,6 +18,9 @@ enum {
 	KEYFILE_NOTES_MAX = 2048, /* text of notes, with its 0 byte */
 	KEYFILE_KEYS_MAX = 16,    /* private keys looked at in one file */
 	KEYFILE_PASS_MAX = 1024,  /* a pass-phrase, with its 0 byte */
+	/* Rounds from a pass-phrase to a key: about a second. More is a way
+	 * to make a start hang. */
+	KEYFILE_ROUNDS_MAX = 5000000,
 };
 
 enum keyfile_form { KEYFILE_PEM, KEYFILE_DER, KEYFILE_PKCS12 };

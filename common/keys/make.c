@@ -18,6 +18,9 @@
 /* Bytes of a serial number: positive, unguessable [RFC5280 4.1.2.2]. */
 enum { SERIAL_LEN = 16 };
 
+/* Rounds of PBKDF2 for what a pass-phrase seals. */
+enum { SEAL_ROUNDS = 200000 };
+
 static int fault(char *why, int code, const char *what)
 {
 	unsigned long e = ERR_peek_last_error();
@@ -291,6 +294,24 @@ static int take_text(BIO *b, bool ok, char **ret, size_t *ret_len)
 	return copy ? 0 : -ENOMEM;
 }
 
+/* PKCS#8 under PBES2, AES-256, PBKDF2 [RFC8018 6.2] */
+static bool write_sealed(BIO *b, EVP_PKEY *key, const char *pass)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	X509_ALGOR *how = PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), SEAL_ROUNDS,
+					    NULL, 0, NULL, NID_hmacWithSHA256);
+	X509_SIG *sig =
+		info && how ? PKCS8_set0_pbe(pass, (int)strlen(pass), info, how)
+			    : NULL;
+	bool ok = sig && PEM_write_bio_PKCS8(b, sig) == 1;
+
+	if (!sig)
+		X509_ALGOR_free(how);
+	X509_SIG_free(sig);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return ok;
+}
+
 int make_pem(EVP_PKEY *key, const char *pass, X509 *const *certs, size_t n,
 	     X509_CRL *const *crls, size_t n_crls, char **ret, size_t *ret_len)
 {
@@ -298,9 +319,9 @@ int make_pem(EVP_PKEY *key, const char *pass, X509 *const *certs, size_t n,
 	bool ok = b != NULL;
 
 	if (ok && key)
-		ok = PEM_write_bio_PKCS8PrivateKey(
-			     b, key, pass ? EVP_aes_256_cbc() : NULL, pass,
-			     pass ? (int)strlen(pass) : 0, NULL, NULL) == 1;
+		ok = pass ? write_sealed(b, key, pass)
+			  : PEM_write_bio_PKCS8PrivateKey(b, key, NULL, NULL, 0,
+							  NULL, NULL) == 1;
 	for (size_t i = 0; i < n && ok; i++)
 		ok = PEM_write_bio_X509(b, certs[i]) == 1;
 	for (size_t i = 0; i < n_crls && ok; i++)
@@ -320,7 +341,7 @@ int make_p12(EVP_PKEY *key, const char *pass, const char *name,
 		ok = sk_X509_push(others, certs[i]) != 0;
 	if (ok)
 		p12 = PKCS12_create(pass, name, key, key && n ? certs[0] : NULL,
-				    others, 0, 0, 0, 0, 0);
+				    others, 0, 0, SEAL_ROUNDS, SEAL_ROUNDS, 0);
 	ok = p12 && i2d_PKCS12_bio(b, p12) == 1;
 	PKCS12_free(p12);
 	sk_X509_free(others);

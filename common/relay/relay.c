@@ -69,7 +69,7 @@ void relay_close_end(struct relay *r, int side, bool reset)
 	/* also of a session that is still shaking hands */
 	if (e->tls)
 		relay_tls.close(e, reset);
-	else if (e->io)
+	else
 		e->io->close(e, reset);
 	relay_watch_close(r->set, &e->watch);
 }
@@ -434,7 +434,8 @@ static void on_idle(struct relay_timer *t, mono_t now)
 
 void relay_init(struct relay *r, struct relay_set *s)
 {
-	*r = (struct relay){.set = s};
+	*r = (struct relay){
+		.set = s, .end = {{.io = &relay_clear}, {.io = &relay_clear}}};
 	relay_watch_init(&r->end[0].watch, on_end0);
 	relay_watch_init(&r->end[1].watch, on_end1);
 	relay_timer_init(&r->idle, on_idle);

@@ -223,7 +223,8 @@ struct relay {
 	bool paused; /* relay_pause() */
 };
 
-/* Makes an empty relay in the owner's storage; no descriptor yet. */
+/* Makes an empty relay in the owner's storage: no descriptor yet, both ends
+ * clear. */
 void relay_init(struct relay *r, struct relay_set *s);
 /*
  * Begins, with both end[i].watch added, end[i].io (and .tls, .stack) and the

@@ -45,10 +45,16 @@ struct staple *ident_staple(struct tls_ident *i);
 
 /* ---- trust.c ------------------------------------------------------------- */
 
+/* What we know of the CRL of an issuer; the CRL itself is GnuTLS'. */
+struct crl_note {
+	gnutls_datum_t issuer; /* raw distinguished name */
+	int64_t from, until;   /* seconds since 1970; until -1: not said */
+};
+
 struct tls_trust {
 	atomic_uint refs;
 	gnutls_x509_trust_list_t list;
-	gnutls_x509_crl_t *crls; /* borrowed from list */
+	struct crl_note *crls;
 	unsigned n_crls;
 	unsigned n_cas;
 };
@@ -134,10 +140,12 @@ struct tls_session {
 	uint8_t kind;            /* enum tls_error_kind */
 	uint8_t alert;
 	uint8_t ident; /* index of what was sent */
+	uint8_t first; /* byte that the peer sent; 0: none yet */
 	uint8_t odd;   /* harmless but odd records in a row */
 	bool alert_received : 1;
 	bool done : 1; /* handshake */
 	bool dead : 1;
+	bool eof : 1;      /* pull said 0 */
 	bool closing : 1;  /* close_notify is out or held */
 	bool closed : 1;   /* close_notify sent */
 	bool ended : 1;    /* close_notify received */

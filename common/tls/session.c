@@ -23,6 +23,9 @@ enum {
 	AL_ILLEGAL_PARAMETER = 47,
 };
 
+/* Kinds of records that a connection can begin with [RFC8446 5.1]. */
+enum { RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };
+
 /* ---- errors
  * ------------------------------------------------------------------------ */
 
@@ -55,8 +58,6 @@ static const struct fault {
 	uint8_t alert; /* 0: the one that GnuTLS chooses */
 	const char *text;
 } faults[] = {
-	{GNUTLS_E_UNEXPECTED_PACKET_LENGTH, TLS_ERR_NOT_TLS, 0,
-	 "what came is not TLS"},
 	{GNUTLS_E_UNSUPPORTED_VERSION_PACKET, TLS_ERR_VERSION,
 	 AL_PROTOCOL_VERSION, "no common TLS version"},
 	{GNUTLS_E_UNWANTED_ALGORITHM, TLS_ERR_SUITE, 0,
@@ -115,8 +116,14 @@ int session_fail_gnutls(struct tls_session *s, int error)
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return fail_received_alert(s);
 	if (error == GNUTLS_E_PREMATURE_TERMINATION ||
-	    error == GNUTLS_E_PUSH_ERROR || error == GNUTLS_E_PULL_ERROR)
+	    error == GNUTLS_E_PUSH_ERROR || error == GNUTLS_E_PULL_ERROR ||
+	    (s->eof && error == GNUTLS_E_UNEXPECTED_PACKET_LENGTH))
 		return fail_wire(s);
+	if (!s->done && s->first && s->first != RECORD_HANDSHAKE &&
+	    s->first != RECORD_ALERT)
+		return session_fail(
+			s, -EPROTO, TLS_ERR_NOT_TLS, AL_UNEXPECTED_MESSAGE,
+			"what came is not TLS (first byte %#04x)", s->first);
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		const struct fault *f = &faults[i];
 
@@ -170,6 +177,9 @@ static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 	ssize_t n = s->io->pull(s->arg, buf, len);
 
 	s->starved = n == -EAGAIN;
+	s->eof = n == 0 && len > 0;
+	if (n > 0 && !s->first)
+		s->first = *(const uint8_t *)buf;
 	return done_io(s, n);
 }
 

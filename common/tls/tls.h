@@ -89,11 +89,11 @@ bool tls_ident_matches(const struct tls_ident *i, const char *name);
 int tls_trust_new(struct tls_trust **ret) MUST_USE;
 struct tls_trust *tls_trust_ref(struct tls_trust *t); /* one more */
 void tls_trust_unref(struct tls_trust *t); /* one less; NULL is fine */
-/* Every CA certificate and CRL of a key file. Number of CA certificates that
- * were added, or negative errno. */
+/* Every CA certificate and CRL of a key file. Number of CA certificates in it,
+ * or negative errno. */
 int tls_trust_add_pair(struct tls_trust *t, const struct keys_pair *p) MUST_USE;
-/* A file of CA certificates, PEM or DER. Number added, or negative errno with
- * a sentence in `why` (TLS_WHY_MAX). */
+/* A file of CA certificates, PEM or DER. Number in it, or negative errno
+ * with a sentence in `why` (TLS_WHY_MAX). */
 int tls_trust_add_file(struct tls_trust *t, const char *path,
 		       char *why) MUST_USE;
 /* The CA certificates of the system (/etc/ssl/certs). As above. */

@@ -32,11 +32,18 @@ void tls_trust_unref(struct tls_trust *t)
 	if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
 		return;
 	gnutls_x509_trust_list_deinit(t->list, 1);
+	for (unsigned i = 0; i < t->n_crls; i++)
+		gnutls_free(t->crls[i].issuer.data);
 	free(t->crls);
 	free(t);
 }
 
-/* Takes over `c`. 1 if it is new and a CA, 0, or negative errno. */
+static bool same_name(const gnutls_datum_t *a, const gnutls_datum_t *b)
+{
+	return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+}
+
+/* Takes over `c`. 1 if it is a CA, 0, or negative errno. */
 static int add_ca(struct tls_trust *t, gnutls_x509_crt_t c)
 {
 	int n;
@@ -55,28 +62,77 @@ static int add_ca(struct tls_trust *t, gnutls_x509_crt_t c)
 	return n;
 }
 
-/* Takes over `crl`. 1 if it is taken, 0 if nobody we trust signed it. */
-static int add_crl(struct tls_trust *t, gnutls_x509_crl_t crl)
-{
-	gnutls_x509_crl_t *more =
-		realloc(t->crls, (t->n_crls + 1) * sizeof *t->crls);
-	int n;
+/* What no CRL may have. One that is too old is better than none: need_crl
+ * decides about it. */
+#define CRL_FORGED \
+	((unsigned)(GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA | \
+		    GNUTLS_CERT_SIGNATURE_FAILURE | \
+		    GNUTLS_CERT_INSECURE_ALGORITHM))
 
+/* Did a CA of ours sign it? Several may have the same name. */
+static bool crl_is_signed(const struct tls_trust *t, gnutls_x509_crl_t crl)
+{
+	gnutls_x509_trust_list_iter_t it = NULL;
+	gnutls_x509_crt_t c;
+	bool found = false;
+
+	while (!found &&
+	       gnutls_x509_trust_list_iter_get_ca(t->list, &it, &c) == 0) {
+		unsigned status = 0;
+
+		found = gnutls_x509_crl_check_issuer(crl, c) &&
+			gnutls_x509_crl_verify(crl, &c, 1, 0, &status) == 0 &&
+			!(status & CRL_FORGED);
+		gnutls_x509_crt_deinit(c);
+	}
+	if (it)
+		gnutls_x509_trust_list_iter_deinit(it);
+	return found;
+}
+
+/* Our note on the CRL of this issuer; a new one if need be, NULL without
+ * memory. */
+static struct crl_note *crl_note(struct tls_trust *t, gnutls_x509_crl_t crl)
+{
+	struct crl_note *more;
+	gnutls_datum_t dn;
+
+	if (gnutls_x509_crl_get_raw_issuer_dn(crl, &dn) < 0)
+		return NULL;
+	for (unsigned i = 0; i < t->n_crls; i++)
+		if (same_name(&t->crls[i].issuer, &dn)) {
+			gnutls_free(dn.data);
+			return &t->crls[i];
+		}
+	more = realloc(t->crls, (t->n_crls + 1) * sizeof *more);
 	if (!more) {
-		gnutls_x509_crl_deinit(crl);
-		return -ENOMEM;
+		gnutls_free(dn.data);
+		return NULL;
 	}
 	t->crls = more;
-	n = gnutls_x509_trust_list_add_crls(t->list, &crl, 1,
-					    GNUTLS_TL_VERIFY_CRL, 0);
-	/* GnuTLS frees a CRL that it does not take, but not on an error */
-	if (n < 0) {
+	more[t->n_crls] = (struct crl_note){.issuer = dn, .from = INT64_MIN};
+	return &more[t->n_crls++];
+}
+
+/* Takes over `crl`. 1 if it is taken, 0 if nobody we trust signed it or a newer
+ * one is there. */
+static int add_crl(struct tls_trust *t, gnutls_x509_crl_t crl)
+{
+	int64_t from = (int64_t)gnutls_x509_crl_get_this_update(crl);
+	struct crl_note *note = NULL;
+	bool good = crl_is_signed(t, crl);
+
+	if (good)
+		note = crl_note(t, crl);
+	if (!note || note->from > from) {
 		gnutls_x509_crl_deinit(crl);
-		return -ENOMEM;
+		return good && !note ? -ENOMEM : 0;
 	}
-	if (n == 0)
-		return 0;
-	t->crls[t->n_crls++] = crl;
+	/* from here on it is GnuTLS', which frees the one before it */
+	if (gnutls_x509_trust_list_add_crls(t->list, &crl, 1, 0, 0) < 1)
+		return -ENOMEM;
+	note->from = from;
+	note->until = (int64_t)gnutls_x509_crl_get_next_update(crl);
 	return 1;
 }
 
@@ -267,21 +323,14 @@ int trust_fill(const struct tls_trust *t, gnutls_certificate_credentials_t cred)
 
 bool trust_has_crl(const struct tls_trust *t, gnutls_x509_crt_t c, int64_t now)
 {
-	gnutls_datum_t issuer, of_crl;
+	gnutls_datum_t issuer;
 	bool found = false;
 
 	if (gnutls_x509_crt_get_raw_issuer_dn(c, &issuer) < 0)
 		return false;
-	for (unsigned i = 0; i < t->n_crls && !found; i++) {
-		time_t next = gnutls_x509_crl_get_next_update(t->crls[i]);
-
-		if (gnutls_x509_crl_get_raw_issuer_dn(t->crls[i], &of_crl) < 0)
-			continue;
-		found = of_crl.size == issuer.size &&
-			memcmp(of_crl.data, issuer.data, issuer.size) == 0 &&
-			(next == (time_t)-1 || next >= now);
-		gnutls_free(of_crl.data);
-	}
+	for (unsigned i = 0; i < t->n_crls && !found; i++)
+		found = same_name(&t->crls[i].issuer, &issuer) &&
+			(t->crls[i].until == -1 || t->crls[i].until >= now);
 	gnutls_free(issuer.data);
 	return found;
 }

@@ -23,6 +23,7 @@ enum {
 	AL_UNKNOWN_CA = 48,
 	AL_ACCESS_DENIED = 49,
 	AL_BAD_CERTIFICATE_STATUS = 113,
+	AL_CERTIFICATE_REQUIRED = 116,
 };
 
 struct chain {
@@ -47,7 +48,7 @@ static int chain_read(struct tls_session *s, struct chain *c)
 	*c = (struct chain){.n = 0};
 	if (!der || !n)
 		return session_fail(s, -EACCES, TLS_ERR_CERT_MISSING,
-				    AL_BAD_CERTIFICATE,
+				    AL_CERTIFICATE_REQUIRED,
 				    "the peer sent no certificate");
 	for (unsigned i = 0; i < n && i < PEER_CHAIN_MAX; i++) {
 		if (gnutls_x509_crt_init(&c->cert[i]) < 0)
@@ -233,9 +234,14 @@ static int verify_user(struct tls_session *s, const struct chain *c)
 int verify_peer(struct tls_session *s)
 {
 	int64_t now = wall_now();
+	unsigned n = 0;
 	struct chain c;
-	int r = chain_read(s, &c);
+	int r;
 
+	if (s->policy->verify == TLS_VERIFY_OPTIONAL &&
+	    (!gnutls_certificate_get_peers(s->gs, &n) || !n))
+		return 0;
+	r = chain_read(s, &c);
 	if (r == 0)
 		r = verify_chain(s, &c);
 	if (r == 0)

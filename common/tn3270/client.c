@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define OURS true
@@ -140,7 +141,7 @@ static void take_device(struct tn3270_client *c, const uint8_t *p, size_t len)
 			if (isgraph(p[n]))
 				d->name[m++] = (char)toupper(p[n]);
 	} else {
-		memcpy(d->name, name_now(c), sizeof(d->name));
+		snprintf(d->name, sizeof(d->name), "%s", name_now(c));
 	}
 }
 

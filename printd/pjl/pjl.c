@@ -270,6 +270,8 @@ static void line_over(struct pjl *p)
 	       (p->line[p->len - 1] == '\r' || p->line[p->len - 1] == ' '))
 		p->len--;
 	p->line[p->len] = '\0';
+	for (char *cr = p->line; (cr = strchr(cr, '\r'));)
+		*cr = '?'; /* not at the end: no line end of PJL */
 	if (p->len > 0)
 		take_line(p);
 	p->len = 0;

@@ -123,6 +123,7 @@ struct lu3_conf {
 	uint16_t buffer;  /* cells, 0 = LU3_BUFFER_DEFAULT */
 	uint8_t width;    /* of unformatted lines, 0 = 132 */
 	bool blank_lines; /* formatted: all-null rows too */
+	bool nul_blank;   /* unformatted: NUL is a blank, not nothing */
 };
 
 /* What the printer would answer. */

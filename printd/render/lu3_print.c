@@ -133,7 +133,9 @@ static bool unformatted_cell(struct lu3_printer *p, struct run *r,
 	}
 	if (c->kind == CELL_CHAR) {
 		switch (c->code) {
-		case LU3_NUL:
+		case LU3_NUL: /* a blank for pr3287 4.1 */
+			if (p->conf.nul_blank || pr3287(p))
+				put(p, r, ' ', RENDER_NORMAL, 1);
 			return true;
 		case LU3_EM:
 			return false;

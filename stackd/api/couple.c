@@ -385,7 +385,7 @@ static int on_twins(struct api *a, const struct proto_req *rq,
 		struct ip_port at;
 		struct proto_req t;
 
-		if (c->kind != API_WAITING || c->state != API_S_TWIN ||
+		if (!c || c->kind != API_WAITING || c->state != API_S_TWIN ||
 		    !c->sk || !(c->flags & API_F_LISTEN))
 			continue;
 		sock_local(c->sk, &at);
@@ -509,6 +509,7 @@ int couple_dgram_bind(struct api *a, struct api_sock *c, uint16_t port)
 int couple_dgram_send(struct api *a, struct api_sock *c, const uint8_t *b,
 		      size_t n)
 {
+	struct api_sock *tw;
 	struct ip_port at;
 	int r = 0;
 
@@ -520,14 +521,12 @@ int couple_dgram_send(struct api *a, struct api_sock *c, const uint8_t *b,
 	}
 	if (r == 0)
 		r = couple_dgram_bind(a, c, at.port);
-	if (r == 0 && !c->twin)
-		r = -ENETUNREACH;
 	if (r < 0)
 		return r;
-	return send(twin_record(a, c)->fd, b, n, MSG_DONTWAIT | MSG_NOSIGNAL) <
-			       0
-		       ? -errno
-		       : 0;
+	tw = twin_record(a, c);
+	if (!tw)
+		return -ENETUNREACH;
+	return send(tw->fd, b, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* What came for the port over the other stack goes on as it is: the header
@@ -536,6 +535,8 @@ void couple_dgram_event(struct api *a, struct api_sock *tw, uint32_t ev)
 {
 	struct api_sock *c = slots_at(a, tw->twin - 1);
 	ssize_t n = 0;
+
+	INVARIANT(c != NULL); /* it drops us before it ends */
 
 	for (int i = 0; i < API_DGRAM_BATCH; i++) {
 		n = recv(tw->fd, a->scratch, sizeof(a->scratch), MSG_DONTWAIT);
@@ -599,7 +600,7 @@ static void tell_all(struct api *a)
 		struct ip_port at;
 		uint32_t have, max;
 
-		if (!c->sk || !couple_is_dual(a, c))
+		if (!c || !c->sk || !couple_is_dual(a, c))
 			continue;
 		sock_local(c->sk, &at);
 		if (c->kind == API_WAITING && c->path_fd >= 0 &&
@@ -639,8 +640,8 @@ static void look_at_programs(struct api *a, mono_t now)
 	for (uint32_t i = 0; i < a->n_chunks * API_CHUNK; i++) {
 		struct api_sock *c = slots_at(a, i);
 
-		if (c->kind == API_WAITING && c->path_fd >= 0 && c->wd < 0 &&
-		    !couple_alive(c))
+		if (c && c->kind == API_WAITING && c->path_fd >= 0 &&
+		    c->wd < 0 && !couple_alive(c))
 			listen_stop(a, c, now);
 	}
 }

@@ -81,6 +81,19 @@ void ctlname_hostrev(struct api *a, const struct proto_req *rq,
 	}
 }
 
+/* [RFC8106 5.3.1] Name servers of routers, behind those of the deck. */
+static uint32_t router_dns(struct api *a, struct proto_addr *ret, uint32_t max)
+{
+	struct ip_port p[ARRAY_SIZE(((struct proto_config *)0)->dns)];
+	uint32_t n =
+		ip_dns_servers(stack_ip(a->s), p,
+			       MIN(max, (uint32_t)ARRAY_SIZE(p)), mono_now());
+
+	for (uint32_t i = 0; i < n; i++)
+		proto_addr_put(&p[i], &ret[i]);
+	return n;
+}
+
 void ctlname_config(struct api *a, struct proto_rep *rep, uint8_t *data,
 		    size_t cap)
 {
@@ -101,7 +114,14 @@ void ctlname_config(struct api *a, struct proto_rep *rep, uint8_t *data,
 
 		proto_addr_put(&p, &cf.dns[cf.n_dns++]);
 	}
-	memcpy(cf.search, d->search, MIN(sizeof(cf.search), sizeof(d->search)));
+	cf.n_dns += router_dns(a, cf.dns + cf.n_dns,
+			       (uint32_t)ARRAY_SIZE(cf.dns) - cf.n_dns);
+	if (!d->search[0])
+		(void)ip_dns_search(stack_ip(a->s), cf.search,
+				    sizeof(cf.search), mono_now());
+	else
+		memcpy(cf.search, d->search,
+		       MIN(sizeof(cf.search), sizeof(d->search)));
 	cf.search[sizeof(cf.search) - 1] = '\0';
 	append(rep, data, cap, &cf, sizeof(cf));
 }

@@ -24,6 +24,7 @@ static const uint8_t sock_names[] = {
 	[OPT_UDP_RCVBUF] = SOCK_OPT_UDP_RCVBUF,
 	[OPT_UDP_SNDBUF] = SOCK_OPT_UDP_SNDBUF,
 	[OPT_FREEBIND] = SOCK_OPT_FREEBIND,
+	[OPT_UDP_SEGMENT] = SOCK_OPT_UDP_SEGMENT,
 };
 
 _Static_assert(ARRAY_SIZE(sock_names) == OPT_SOCK_END, "a name for each");

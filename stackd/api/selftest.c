@@ -349,6 +349,8 @@ static const struct api_probe probes[] = {
 	 selftest_passed_bind},
 	{"last_close", "inotify tells the last close of a socket",
 	 selftest_last_close},
+	{"handed_over", "an end given away with padding in it stays that end",
+	 selftest_handed_over},
 };
 
 const struct api_probe *api_probes(size_t *ret_n)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -199,5 +200,40 @@ int selftest_last_close(char *err, size_t len)
 	CHECK(ev.wd == wd && ev.mask & IN_CLOSE);
 out:
 	selftest_close(fd, 3);
+	return r;
+}
+
+/* An end that was given away while padding lay in it is the same end: taking
+ * the padding out makes the other side writable, dying with a byte unread is a
+ * reset. The giver's copy, closed, and its epoll registration, taken back, do
+ * not matter. */
+int selftest_handed_over(char *err, size_t len)
+{
+	static char pad[57344];
+	struct epoll_event ev = {.events = EPOLLIN};
+	struct pollfd p = {.events = POLLIN | POLLOUT};
+	ssize_t n, left = (ssize_t)sizeof(pad) - 1;
+	int r = 0, fd[6] = {-1, -1, -1, -1, -1, epoll_create1(EPOLL_CLOEXEC)};
+
+	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, fd));
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd + 2));
+	CHECK(!epoll_ctl(fd[5], EPOLL_CTL_ADD, fd[3], &ev));
+	CHECK(send(fd[2], pad, sizeof(pad), 0) == (ssize_t)sizeof(pad));
+	fd[4] = pass(fd, fd[3]);
+	CHECK(fd[4] >= 0);
+	CHECK(!epoll_ctl(fd[5], EPOLL_CTL_DEL, fd[3], NULL));
+	close(fd[3]);
+	fd[3] = -1;
+	CHECK(epoll_wait(fd[5], &ev, 1, 0) == 0);
+	p.fd = fd[2];
+	CHECK(poll(&p, 1, 0) == 0);
+	while (left > 0 && (n = recv(fd[4], pad, (size_t)left, 0)) > 0)
+		left -= n;
+	CHECK(left == 0 && poll(&p, 1, 0) == 1 && p.revents == POLLOUT);
+	close(fd[4]);
+	fd[4] = -1;
+	CHECK(recv(fd[2], pad, 1, 0) < 0 && errno == ECONNRESET);
+out:
+	selftest_close(fd, 6);
 	return r;
 }

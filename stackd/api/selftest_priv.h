@@ -13,5 +13,6 @@ int selftest_identity(char *err, size_t len);
 int selftest_named_accept(char *err, size_t len);
 int selftest_passed_bind(char *err, size_t len);
 int selftest_last_close(char *err, size_t len);
+int selftest_handed_over(char *err, size_t len);
 
 #endif

@@ -64,10 +64,25 @@ struct sock *core_find_listener(struct stack *s, const struct ip_addr *local,
 	return best;
 }
 
+/* [RFC4861 7.3.1] What was sent has arrived: the way there works. */
+static void confirm_way(struct stack *s, const struct sock *sk, mono_t now)
+{
+	struct ip_path path;
+
+	sock_route_get(sk, &path);
+	if (path.ifindex)
+		ip_path_confirm(s->ips, &path, now);
+}
+
 static void to_conn(struct stack *s, struct sock *sk, struct tcp_seg *seg,
 		    mono_t now)
 {
+	bool progress = seg->h.flags & TCP_ACK &&
+			tcp_conn_seq_sent(sk->conn, TCP_SEQ(seg->h.ack.v - 1));
+
 	tcp_conn_input(sk->conn, seg, now);
+	if (progress)
+		confirm_way(s, sk, now);
 	core_mark_ready(s, sk);
 	core_mark_dirty(s, sk);
 }
@@ -360,6 +375,7 @@ void core_udp_deliver(struct stack *s, struct pkt *p, const struct udp_meta *m,
 	}
 }
 
+/* [RFC1122 4.1.3.5] */
 static void udp_in(struct stack *s, struct ip_rx *rx, mono_t now)
 {
 	struct udp_meta m = {
@@ -421,6 +437,7 @@ static void keep_event(struct stack *s, const struct ip_event *ev)
 	s->events[(s->ev_head + s->n_events++) % EVENTS_MAX] = *ev;
 }
 
+/* [RFC9293 3.9.2.2 MUST-54, SHLD-25] [RFC9293 3.9.1.8 MUST-47] */
 static void tcp_error(struct stack *s, const struct ip_event *ev, mono_t now)
 {
 	struct tcp_tuple t = {

@@ -195,6 +195,8 @@ static int set_udp(struct sock *sk, enum sock_opt o, int64_t v)
 		u->mcast_loop = v != 0;
 	else if (o == SOCK_OPT_MCAST_IF && v >= 0 && v <= INT32_MAX)
 		u->mcast_if = (uint32_t)v;
+	else if (o == SOCK_OPT_UDP_SEGMENT && v >= 0 && v <= UINT16_MAX)
+		u->segment = (uint16_t)v;
 	else if (o == SOCK_OPT_UDP_RCVBUF && v >= 0)
 		u->rcvbuf = (uint32_t)CLAMP(v, 2304, 64 << 20);
 	else if (o == SOCK_OPT_UDP_SNDBUF && v >= 0)
@@ -204,6 +206,8 @@ static int set_udp(struct sock *sk, enum sock_opt o, int64_t v)
 	return 0;
 }
 
+/* [RFC1122 4.1.4] [RFC9293 3.9.1.9 MUST-48, SHLD-21, SHLD-22] [RFC9293 3.9.2
+ * MUST-49] [RFC9293 3.9.1.8 SHLD-20] */
 int stack_sock_set(struct stack *s, struct sock *sk, enum sock_opt o, int64_t v)
 {
 	switch (o) {
@@ -250,6 +254,7 @@ int stack_sock_set(struct stack *s, struct sock *sk, enum sock_opt o, int64_t v)
 	case SOCK_OPT_MCAST_IF:
 	case SOCK_OPT_UDP_RCVBUF:
 	case SOCK_OPT_UDP_SNDBUF:
+	case SOCK_OPT_UDP_SEGMENT:
 		return set_udp(sk, o, v);
 	case SOCK_OPT__COUNT:
 		break;
@@ -271,6 +276,8 @@ static int64_t get_udp(const struct sock *sk, enum sock_opt o)
 		return u->mcast_loop;
 	if (o == SOCK_OPT_MCAST_IF)
 		return u->mcast_if;
+	if (o == SOCK_OPT_UDP_SEGMENT)
+		return u->segment;
 	return o == SOCK_OPT_UDP_RCVBUF ? u->rcvbuf : u->sndbuf;
 }
 
@@ -304,6 +311,7 @@ int64_t stack_sock_get(const struct stack *s, const struct sock *sk,
 	case SOCK_OPT_MCAST_LOOP:
 	case SOCK_OPT_MCAST_IF:
 	case SOCK_OPT_UDP_RCVBUF:
+	case SOCK_OPT_UDP_SEGMENT:
 	case SOCK_OPT_UDP_SNDBUF:
 		return get_udp(sk, o);
 	case SOCK_OPT__COUNT:

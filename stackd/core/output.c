@@ -29,6 +29,7 @@ static uint32_t ip_header_len(const struct ip_addr *a)
 	return a->family == IP_V4 ? 20 : 40;
 }
 
+/* [RFC8200 8.3] [RFC9293 3.7.1 MUST-16] [RFC9293 3.7.3 SHLD-6] */
 int core_tcp_path(struct stack *s, const struct ip_path *path,
 		  struct tcp_path *ret)
 {

@@ -96,8 +96,7 @@ void core_settle(struct stack *s, struct sock *sk, mono_t now)
 	(void)!heap_set(&s->timers, sk, tcp_conn_deadline(sk->conn));
 }
 
-/* ---- life
- * -------------------------------------------------------------------- */
+/* ---- life ---- */
 
 int stack_sock_new(struct stack *s, enum sock_type type, enum ip_family family,
 		   const struct sock_owner *owner, void *user,
@@ -216,8 +215,7 @@ void stack_sock_reset(struct stack *s, struct sock *sk, mono_t now)
 	core_mark_ready(s, sk);
 }
 
-/* ---- names
- * -------------------------------------------------------------------- */
+/* ---- names ---- */
 
 /* Addresses of programs to ours: a v4-mapped one on a v6 socket means IPv4. */
 static int internal_addr(const struct sock *sk, const struct ip_port *in,
@@ -295,8 +293,7 @@ int stack_sock_bind(struct stack *s, struct sock *sk, const struct ip_port *at)
 	return 0;
 }
 
-/* ---- connect
- * --------------------------------------------------------------------- */
+/* ---- connect ---- */
 
 static bool tuple_free(struct stack *s, const struct sock *sk, uint32_t hash,
 		       uint16_t port, mono_t now)
@@ -349,7 +346,8 @@ static int connect_port(struct stack *s, struct sock *sk, mono_t now)
 	return -EADDRNOTAVAIL;
 }
 
-/* Route, source address, port and a place in the table. */
+/* Route, source address, port and a place in the table [RFC9293 3.9.1.1
+ * MUST-43, MUST-44]. */
 static int tcp_connect_names(struct stack *s, struct sock *sk,
 			     struct tcp_path *tp, mono_t now)
 {
@@ -385,6 +383,7 @@ static int tcp_connect(struct stack *s, struct sock *sk, mono_t now)
 	struct tcp_tuple t;
 	int r;
 
+	/* [RFC9293 3.9.1.1 MUST-46] */
 	if (ip_is_multicast(&sk->remote.addr) ||
 	    ip_is_broadcast(&sk->remote.addr))
 		return -ENETUNREACH;
@@ -488,8 +487,7 @@ int stack_sock_connect(struct stack *s, struct sock *sk,
 	return r;
 }
 
-/* ---- listen
- * ------------------------------------------------------------------------- */
+/* ---- listen ---- */
 
 int stack_sock_listen(struct stack *s, struct sock *sk, uint32_t backlog,
 		      mono_t now)
@@ -558,8 +556,7 @@ void stack_sock_unaccept(struct stack *s, struct sock *listener,
 	listener->listen->n_accept++;
 }
 
-/* ---- TCP data
- * -------------------------------------------------------------------------- */
+/* ---- TCP data ---- */
 
 size_t stack_sock_write_reserve(struct stack *s, struct sock *sk, size_t max,
 				struct iovec *iov, int *n)
@@ -709,6 +706,7 @@ int stack_udp_send(struct stack *s, struct sock *sk, const struct ip_port *to,
 	int r;
 
 	(void)now;
+	gso_size = gso_size ? gso_size : sk->udp->segment;
 	r = -sk->error;
 	sk->error = 0;
 	if (r < 0)

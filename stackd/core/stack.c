@@ -50,7 +50,7 @@ struct stack *stack_new(const struct stack_config *cfg)
 	s->next_id = 1;
 	pkt_pool_init(&s->pool, cfg->pool_limit_bytes);
 	env = (struct ip_env){s->cfg.rand64, s->cfg.rand_arg, &s->pool,
-			      cfg->key};
+			      cfg->key, cfg->stable_key};
 	s->tcp = (struct tcp_env){
 		.rand64 = s->cfg.rand64,
 		.rand_arg = s->cfg.rand_arg,

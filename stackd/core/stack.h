@@ -31,11 +31,12 @@ struct sock;
 struct stack_config {
 	struct ip_tune ip;
 	struct tcp_tune tcp;
-	size_t pool_limit_bytes;   /* packet memory, default 1 GiB */
-	uint32_t sock_max;         /* sockets, default 100000 */
-	uint32_t timewait_max;     /* records, default 65536, oldest go */
-	uint16_t port_lo, port_hi; /* ephemeral, default 32768..60999 */
-	struct hash_key key;       /* secret of this stack */
+	size_t pool_limit_bytes;    /* packet memory, default 1 GiB */
+	uint32_t sock_max;          /* sockets, default 100000 */
+	uint32_t timewait_max;      /* records, default 65536, oldest go */
+	uint16_t port_lo, port_hi;  /* ephemeral, default 32768..60999 */
+	struct hash_key key;        /* secret of this stack */
+	struct hash_key stable_key; /* the same after each start (RFC 7217) */
 	uint64_t (*rand64)(void *arg);
 	void *rand_arg;
 };
@@ -195,6 +196,7 @@ enum sock_opt {
 	SOCK_OPT_UDP_RCVBUF,
 	SOCK_OPT_UDP_SNDBUF,
 	SOCK_OPT_FREEBIND,
+	SOCK_OPT_UDP_SEGMENT, /* gso_size of sends that give none; 0 = none */
 	SOCK_OPT__COUNT
 };
 

@@ -27,6 +27,7 @@ struct ip_ifaddr *ip_ifaddr_find(const struct ip_stack *ips,
 	return ia;
 }
 
+/* [RFC1122 3.3.4.2] The weak model: an address is ours on every interface. */
 bool ip_addr_is_local(const struct ip_stack *ips, const struct ip_addr *addr)
 {
 	const struct ip_ifaddr *ia = ip_ifaddr_find(ips, addr);
@@ -64,8 +65,11 @@ void ip_ifaddr_life_expire(struct ip_ifaddr *ia, mono_t now)
 		return;
 	}
 	if (mono_leq(ia->preferred_until, now) &&
-	    ia->state == IP_ADDR_PREFERRED)
+	    ia->state == IP_ADDR_PREFERRED) {
 		ip_ifaddr_set_state(ia, IP_ADDR_DEPRECATED);
+		if (ia->temporary)
+			ip_temp_next(ia, now);
+	}
 	ip_ifaddr_life_arm(ia, now);
 }
 
@@ -132,6 +136,7 @@ int ip_ifaddr_new(struct ip_iface *ifc, const struct ip_addr *a, unsigned plen,
 	ia->from_ra = spec->from_ra;
 	ia->autoconf = spec->autoconf;
 	ia->connected = spec->connected;
+	ia->temporary = spec->temporary;
 	ia->dad_counter = spec->dad_counter;
 	ia->preferred_until = spec->preferred_until;
 	ia->valid_until = spec->valid_until;
@@ -294,6 +299,7 @@ bool ip_iter_addr(const struct ip_stack *ips, uint32_t *it,
 		.plen = ia->plen,
 		.state = ia->state,
 		.from_ra = ia->from_ra,
+		.temporary = ia->temporary,
 		.preferred_until = ia->preferred_until,
 		.valid_until = ia->valid_until,
 	};

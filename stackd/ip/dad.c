@@ -62,6 +62,7 @@ void ip_dad_conflict(struct ip_ifaddr *ia, const uint8_t *mac, mono_t now)
 		ip_slaac_retry(ia, now);
 }
 
+/* [RFC4862 5.4.5] */
 bool ip_dad_complain(struct ip_ifaddr *ia, const uint8_t *mac, mono_t now)
 {
 	mono_t again = mono_add(ia->defended, DUR_S(DEFEND_S));
@@ -74,6 +75,7 @@ bool ip_dad_complain(struct ip_ifaddr *ia, const uint8_t *mac, mono_t now)
 	return true;
 }
 
+/* [RFC4862 5.1] */
 static void send_probe(struct ip_ifaddr *ia, mono_t now)
 {
 	struct ip_stack *ips = ia->ifc->ips;

@@ -115,6 +115,7 @@ static void leave(struct ip_group *g, mono_t now)
 	ip_group_changed(g, false, now);
 }
 
+/* [RFC1122 3.3.7] */
 int ip_group_join(struct ip_stack *ips, uint32_t ifindex,
 		  const struct ip_addr *group, mono_t now)
 {
@@ -146,6 +147,7 @@ int ip_group_leave(struct ip_stack *ips, uint32_t ifindex,
 	return 0;
 }
 
+/* [RFC4861 7.2.1] */
 int ip_group_join_own(struct ip_iface *ifc, const struct ip_addr *group,
 		      mono_t now)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define BURST 50
-/* [RFC1812 4.3.2.3] as much of the sufferer as fits these */
+/* [RFC1812 4.3.2.3] [RFC4443 2.4 c] as much of the sufferer as fits these */
 #define ERROR_MAX_V4 576
 #define ERROR_MAX_V6 IPV6_MTU_MIN
 
@@ -93,6 +93,7 @@ static bool may_answer(const struct ip_stack *ips, const struct ip_in *in,
 	return !is_error(in);
 }
 
+/* [RFC4443 2.2] */
 static bool error_path(struct ip_stack *ips, const struct ip_in *in,
 		       struct ip_path *ret)
 {
@@ -104,6 +105,7 @@ static bool error_path(struct ip_stack *ips, const struct ip_in *in,
 	return ip_path(ips, &in->src, src, ifindex, ret) == 0;
 }
 
+/* [RFC1122 3.3.8] [RFC4443 2.1] */
 void ip_icmp_error(struct ip_stack *ips, const struct ip_in *in, uint8_t type,
 		   uint8_t code, uint32_t arg, mono_t now)
 {
@@ -136,6 +138,7 @@ void ip_icmp_error(struct ip_stack *ips, const struct ip_in *in, uint8_t type,
 	(void)!ip_own_icmp(ips, &path, 0, v4 ? 0xc0 : 0, hdr, &quote, now);
 }
 
+/* [RFC1122 4.1.3.1] [RFC4443 3.1] */
 void ip_unreachable_port(struct ip_stack *ips, const struct ip_rx *rx,
 			 mono_t now)
 {

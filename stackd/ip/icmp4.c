@@ -44,6 +44,7 @@ static void frag_needed(const uint8_t *msg, const uint8_t *quote,
 		ev->mtu = plateau_below(sent);
 }
 
+/* [RFC1122 3.2.2.4] and parameter problem */
 static void error_event(uint8_t type, uint8_t code, struct ip_event *ev)
 {
 	ev->kind = IP_EV_UNREACH;
@@ -59,7 +60,7 @@ static void error_event(uint8_t type, uint8_t code, struct ip_event *ev)
 }
 
 /* [RFC1122 3.2.2] hand it to the transport it is about, with a packet of
- * ours inside or not at all */
+ * ours inside or not at all [RFC9293 3.9.2.2 MUST-54] */
 static bool error_input(struct ip_stack *ips, const struct ip_in *in,
 			const uint8_t *msg, size_t len)
 {
@@ -138,6 +139,8 @@ static bool redirect_input(struct ip_stack *ips, const struct ip_in *in,
 	return true;
 }
 
+/* [RFC1122 3.2.2.7, 3.2.2.9] What asks for information, masks or the time is
+ * left unanswered. */
 void ip_icmp4_input(struct ip_stack *ips, struct ip_in *in, mono_t now)
 {
 	struct pkt *p = in->p;
@@ -169,7 +172,8 @@ void ip_icmp4_input(struct ip_stack *ips, struct ip_in *in, mono_t now)
 	case ICMP4_REDIRECT:
 		good = redirect_input(ips, in, msg, p->len, now);
 		break;
-	default: /* [RFC1122 3.2.2] unknown types, [RFC6633] quench */
+	default: /* [RFC1122 3.2.2] unknown types; quench:
+		  * [RFC9293 3.9.2.2 MUST-55] [RFC6633 4] */
 		break;
 	}
 	if (good)

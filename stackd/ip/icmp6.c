@@ -20,6 +20,7 @@ static const struct {
 	{EACCES, true},        /* reject route */
 };
 
+/* [RFC4443 2.4 a] [RFC4443 3.2, 3.3, 3.4] */
 static void error_event(uint8_t type, uint8_t code, struct ip_event *ev)
 {
 	ev->kind = IP_EV_UNREACH;
@@ -45,6 +46,7 @@ static void error_event(uint8_t type, uint8_t code, struct ip_event *ev)
 	}
 }
 
+/* [RFC4443 2.4 d] [RFC4443 5.2] */
 static bool error_input(struct ip_stack *ips, const struct ip_in *in,
 			const uint8_t *msg, size_t len)
 {
@@ -70,6 +72,7 @@ static bool error_input(struct ip_stack *ips, const struct ip_in *in,
 	return true;
 }
 
+/* [RFC4443 4.2] [RFC8200 7, 8.4] */
 static void echo_input(struct ip_stack *ips, const struct ip_in *in,
 		       uint8_t *msg, size_t len, mono_t now)
 {
@@ -92,6 +95,7 @@ static void echo_input(struct ip_stack *ips, const struct ip_in *in,
 	(void)!ip_own_icmp(ips, &path, 0, in->tos, hdr, &data, now);
 }
 
+/* [RFC4443 2.3] */
 static bool csum_ok(const struct ip_in *in)
 {
 	struct pkt *p = in->p;

@@ -10,6 +10,7 @@
 #define RETRANS_MS 1000
 #define MTU_MIN 68 /* RFC 791 3.1: every module forwards 68 octets whole */
 
+/* [RFC4861 6.3.2] [RFC8200 5] */
 static void iface_defaults(struct ip_iface *ifc)
 {
 	struct ip_stack *ips = ifc->ips;

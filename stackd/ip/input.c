@@ -35,7 +35,8 @@ static int input_l2(struct ip_stack *ips, struct ip_in *in)
 	return h.type;
 }
 
-/* Bare IP packets say themselves what they are. */
+/* Bare IP packets say themselves what they are. [RFC1122 3.2.1.1] [RFC8200 3]
+ */
 static int input_l3(struct ip_stack *ips, struct ip_in *in)
 {
 	struct pkt *p = in->p;
@@ -103,7 +104,8 @@ static bool csum_ok(const struct ip_in *in)
 	return csum_finish(csum_add(sum, pkt_data(p), p->len)) == 0;
 }
 
-/* [RFC768] length field and checksum; what is behind the datagram goes. */
+/* [RFC768] length field and checksum; what is behind the datagram goes.
+ * [RFC1122 4.1.3.4] */
 static enum ip_drop check_udp(const struct ip_in *in)
 {
 	struct pkt *p = in->p;
@@ -124,6 +126,7 @@ static enum ip_drop check_udp(const struct ip_in *in)
 	return csum_ok(in) ? IP_DROP_NONE : IP_DROP_BAD_CSUM;
 }
 
+/* [RFC9293 3.1 MUST-3] */
 static enum ip_drop check_tcp(const struct ip_in *in)
 {
 	if (in->p->len < TCP_HDR_MIN)
@@ -131,6 +134,7 @@ static enum ip_drop check_tcp(const struct ip_in *in)
 	return csum_ok(in) ? IP_DROP_NONE : IP_DROP_BAD_CSUM;
 }
 
+/* [RFC1122 4.1.3.6] */
 static bool to_transport(struct ip_stack *ips, const struct ip_in *in,
 			 struct ip_rx *ret)
 {

@@ -79,6 +79,7 @@ static enum ip_drop check_options(struct ip_stack *ips, const struct ip_in *in,
 	return IP_DROP_NONE;
 }
 
+/* [RFC1122 3.2.1.4] */
 static bool fragment(struct ip_stack *ips, struct ip_in *in,
 		     const struct ipv4_header *h, struct ip_rx *ret, mono_t now)
 {

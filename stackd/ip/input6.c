@@ -63,6 +63,7 @@ static enum ip_drop problem(struct ip_stack *ips, const struct ip_in *in,
 	return why;
 }
 
+/* [RFC8200 4.3, 4.6] */
 static enum ip_drop options(struct ip_stack *ips, struct ip_in *in,
 			    uint32_t len, mono_t now)
 {

@@ -37,6 +37,9 @@ struct ip_env {
 	void *rand_arg;
 	struct pkt_pool *pool;
 	struct hash_key key; /* secret of this stack */
+	/* secret of this stack on this machine, the same after each start:
+	 * interface identifiers (RFC 7217 5) */
+	struct hash_key stable_key;
 };
 
 struct ip_tune {
@@ -48,10 +51,16 @@ struct ip_tune {
 	uint8_t ttl;                /* default 64 */
 	bool redirects;             /* obey ICMP redirects, default false */
 	bool accept_ra;             /* SLAAC, default true on LAYER2 v6 */
-	uint32_t dad_transmits;     /* RFC 4862 5.1, default 1, 0 = none */
-	uint32_t arp_probes;        /* RFC 5227 PROBE_NUM, default 3; 0: an
-				     * IPv4 address on LAYER2 is usable at
-				     * once and only announced */
+	bool ra_routes; /* take routers and on-link prefixes from RAs, default
+			 * true */
+	bool ra_addrs;  /* make addresses from RAs, default true */
+	bool ra_dns;    /* take name servers from RAs, default true */
+	uint8_t ra_hop_min; /* smaller hop limits of RAs are not taken, 32 */
+	bool temp_addrs;    /* RFC 8981 addresses, default false */
+	uint32_t dad_transmits; /* RFC 4862 5.1, default 1, 0 = none */
+	uint32_t arp_probes;    /* RFC 5227 PROBE_NUM, default 3; 0: an
+				 * IPv4 address on LAYER2 is usable at
+				 * once and only announced */
 };
 
 /* The values named above. */
@@ -115,6 +124,7 @@ struct ip_addr_info {
 	uint8_t plen;
 	enum ip_addr_state state;
 	bool from_ra;
+	bool temporary;                      /* RFC 8981 */
 	mono_t preferred_until, valid_until; /* MONO_NEVER = for ever */
 };
 
@@ -143,6 +153,16 @@ int ip_route_add(struct ip_stack *ips, const struct ip_route *r) MUST_USE;
 /* The route with the same prefix, gateway and interface. 0, -ESRCH, or an
  * error of ip_route_add(). */
 int ip_route_del(struct ip_stack *ips, const struct ip_route *r) MUST_USE;
+
+/* ---- name servers told by routers (RFC 8106) ----------------------------- */
+
+/* Those in force at `now`, at most `max`; their number. */
+uint32_t ip_dns_servers(const struct ip_stack *ips, struct ip_port *ret,
+			uint32_t max, mono_t now);
+/* Search domains with a blank between them, as many as fit `cap` bytes
+ * (at least 1); the length. */
+size_t ip_dns_search(const struct ip_stack *ips, char *buf, size_t cap,
+		     mono_t now);
 
 /* ---- firewall (first match wins, no match = allow) ---------------------- */
 

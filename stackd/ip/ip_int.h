@@ -16,6 +16,7 @@
 #include "base/list.h"
 #include "ip/ip.h"
 #include "wire/ether.h"
+#include "wire/ndp.h"
 
 #define IP_IFACE_MAX 64
 #define IP_ADDR_MAX 256
@@ -177,6 +178,7 @@ struct ip_ifaddr {
 	bool from_ra;   /* made by SLAAC */
 	bool autoconf;  /* interface identifier is ours to change (RFC 7217) */
 	bool connected; /* owns an on-link route */
+	bool temporary; /* RFC 8981 */
 	uint8_t dad_counter; /* RFC 7217 5 */
 	uint8_t phase;       /* enum ip_dad_phase */
 	uint8_t sent;        /* probes or announcements in this phase */
@@ -254,6 +256,22 @@ struct ip_bucket { /* tokens of one limiter, in thousandths */
 	mono_t filled;
 };
 
+/* ---- name servers of routers (rdns.c) ---- */
+
+#define IP_RDNS_MAX 8
+#define IP_RDOMAIN_MAX 4
+
+struct ip_rdns {
+	struct ip_addr server;
+	uint32_t ifindex;
+	mono_t until;
+};
+
+struct ip_rdomain {
+	char name[NDP_NAME_MAX];
+	mono_t until;
+};
+
 struct ip_ping_id {
 	uint16_t id;
 	mono_t until;
@@ -293,6 +311,9 @@ struct ip_stack {
 
 	struct ip_event event[IP_EVENT_MAX];
 	uint32_t event_head, n_event;
+
+	struct ip_rdns rdns[IP_RDNS_MAX];
+	struct ip_rdomain rdomain[IP_RDOMAIN_MAX];
 
 	struct ip_bucket icmp_bucket;
 	struct ip_ping_id ping[IP_PING_MAX];
@@ -346,7 +367,7 @@ static inline bool ip_ifaddr_usable(const struct ip_ifaddr *ia)
 	       ia->state == IP_ADDR_DEPRECATED;
 }
 struct ip_ifaddr_spec { /* how an address came to be */
-	bool from_ra, autoconf, connected;
+	bool from_ra, autoconf, connected, temporary;
 	uint8_t dad_counter;
 	mono_t preferred_until, valid_until;
 };
@@ -401,6 +422,19 @@ void ip_slaac_prefix(struct ip_iface *ifc, const struct ndp_prefix *p,
 		     mono_t now);
 /* Replaces an autoconfigured address that was a duplicate (RFC 7217 6). */
 void ip_slaac_retry(struct ip_ifaddr *ia, mono_t now);
+/* An interface identifier that belongs to a group (RFC 5453 3). */
+bool ip_iid_reserved(const uint8_t iid[8]);
+
+/* ---- temp.c, rdns.c ---- */
+
+/* An autonomous prefix was advertised with these lifetimes. */
+void ip_temp_prefix(struct ip_iface *ifc, const struct ip_prefix *net,
+		    mono_t preferred, mono_t valid, mono_t now);
+/* A temporary address was deprecated by its age. */
+void ip_temp_next(const struct ip_ifaddr *old, mono_t now);
+struct ndp_options;
+void ip_rdns_learn(struct ip_iface *ifc, const struct ndp_options *o,
+		   mono_t now);
 
 /* ---- routes
  * ------------------------------------------------------------------------------

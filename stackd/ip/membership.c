@@ -325,6 +325,7 @@ static void remember_version(struct ip_querier *q, const struct query *qu,
 		q->interval_s = qu->qqi_s;
 }
 
+/* [RFC1122 3.2.3] */
 static void query_input(struct ip_querier *q, const struct query *qu,
 			mono_t now)
 {

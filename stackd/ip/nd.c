@@ -48,6 +48,7 @@ void ip_nd_solicit(struct ip_iface *ifc, const struct ip_addr *src,
 	ip_nd_send(ifc, src, &dst, &m, now);
 }
 
+/* [RFC4861 7.2.6] */
 void ip_nd_advertise(struct ip_iface *ifc, const struct ip_addr *src,
 		     const struct ip_addr *dst, bool solicited, mono_t now)
 {
@@ -85,6 +86,7 @@ static bool ns_valid(const struct ip_in *in, const struct ndp_message *m)
 	return true;
 }
 
+/* [RFC4861 7.2.3] */
 static bool ns_input(struct ip_stack *ips, const struct ip_in *in,
 		     const struct ndp_message *m, mono_t now)
 {
@@ -177,7 +179,8 @@ static bool na_input(struct ip_stack *ips, const struct ip_in *in,
 	return true;
 }
 
-/* [RFC4861 7.1] [RFC6980 5] what every ND message has in common */
+/* [RFC4861 7.1] [RFC6980 5] what every ND message has in common [RFC4861 11.2]
+ * [RFC4862 5.4.1] */
 static bool common_valid(const struct ip_in *in)
 {
 	return in->ifc->cfg.kind == IP_LINK_L2 && in->ttl == HOP_LIMIT &&

@@ -105,7 +105,8 @@ struct ip_neigh *ip_neigh_find(struct ip_iface *ifc, const struct ip_addr *a)
 	return n;
 }
 
-/* The entry longest unused that may go; false = all are permanent. */
+/* The entry longest unused that may go; false = all are permanent.
+ * [RFC4861 5.3] */
 static bool evict(struct ip_iface *ifc)
 {
 	for (struct list *it = ifc->neighs.lru.prev; it != &ifc->neighs.lru;
@@ -340,6 +341,7 @@ static void report_held(struct ip_neigh *n)
 	}
 }
 
+/* [RFC1122 3.3.1.4] [RFC9293 3.8.3 SHLD-10] */
 static void fail(struct ip_neigh *n, mono_t now)
 {
 	report_held(n);
@@ -348,6 +350,7 @@ static void fail(struct ip_neigh *n, mono_t now)
 	ip_route_gateway_dead(n->ifc->ips, n->ifc->index, &n->addr, true, now);
 }
 
+/* [RFC1122 2.3.2.1] */
 static void probe(struct ip_neigh *n, enum ip_nud state, mono_t now)
 {
 	if (n->probes >= MAX_PROBES) {

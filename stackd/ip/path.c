@@ -85,7 +85,7 @@ static bool without_gateway(const struct ip_path *path)
 	       (path->dst.family == IP_V6 && ip_is_link_local(&path->dst));
 }
 
-/* Interface and next hop. */
+/* Interface and next hop. [RFC1122 3.3.1.1, 3.3.1.2] [RFC4861 5.2] */
 static int path_way(struct ip_stack *ips, const struct ip_addr *src,
 		    uint32_t ifindex, struct ip_path *ret,
 		    const struct ip_iface **ret_ifc)

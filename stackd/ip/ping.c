@@ -69,6 +69,7 @@ void ip_ping_reply(struct ip_stack *ips, const struct ip_in *in,
 	ip_event_push(ips, &ev);
 }
 
+/* [RFC4443 4.1] */
 int ip_ping(struct ip_stack *ips, const struct ip_addr *dst,
 	    const struct ip_addr *src, uint16_t id, uint16_t seq,
 	    uint64_t cookie, uint32_t len, uint8_t ttl, mono_t now)

@@ -61,6 +61,7 @@ static struct ip_route_entry *find_entry(struct ip_stack *ips,
 	return NULL;
 }
 
+/* [RFC4861 6.3.5] */
 static void arm_timer(struct ip_stack *ips)
 {
 	mono_t at = MONO_NEVER;
@@ -224,6 +225,7 @@ static int check_route(struct ip_stack *ips, const struct ip_route *r,
 	return 0;
 }
 
+/* [RFC1122 3.3.1.6] */
 int ip_route_add(struct ip_stack *ips, const struct ip_route *r)
 {
 	struct ip_route c;

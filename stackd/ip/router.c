@@ -47,7 +47,7 @@ static bool address_comes(const struct ip_iface *ifc)
 	return false;
 }
 
-/* [RFC4861 6.3.7] */
+/* [RFC4861 6.3.7] [RFC4861 4.1] */
 void ip_router_expire(struct ip_iface *ifc, mono_t now)
 {
 	const struct ip_ifaddr *ia = ip_ifaddr_link_local(ifc);
@@ -80,7 +80,8 @@ static void ra_parameters(struct ip_iface *ifc, const struct ndp_message *m)
 {
 	struct ip_stack *ips = ifc->ips;
 
-	if (m->hop_limit)
+	/* [RFC4861 6.3.4] a hop limit of 1 would cut us off */
+	if (m->hop_limit && m->hop_limit >= ips->tune.ra_hop_min)
 		ifc->hop_limit = m->hop_limit;
 	if (m->retrans_ms)
 		ifc->retrans_ms =
@@ -132,14 +133,17 @@ static void ra_prefix(struct ip_iface *ifc, const struct ndp_prefix *p,
 
 	if (ip_is_link_local(&p->addr) || ip_is_multicast(&p->addr))
 		return;
-	if (p->on_link && p->valid_s == 0)
+	if (!ifc->ips->tune.ra_routes)
+		; /* on link is what the deck says */
+	else if (p->on_link && p->valid_s == 0)
 		(void)!ip_route_remove(ifc->ips, &r, IP_ROUTE_RA);
 	else if (p->on_link)
 		(void)!ip_route_insert(ifc->ips, &r, IP_ROUTE_RA);
-	if (p->autonomous)
+	if (p->autonomous && ifc->ips->tune.ra_addrs)
 		ip_slaac_prefix(ifc, p, now);
 }
 
+/* [RFC4862 5.5.1] */
 static bool ra_input(struct ip_stack *ips, const struct ip_in *in,
 		     const struct ndp_message *m, mono_t now)
 {
@@ -151,7 +155,9 @@ static bool ra_input(struct ip_stack *ips, const struct ip_in *in,
 	if (!ips->tune.accept_ra)
 		return true;
 	ra_parameters(ifc, m);
-	ra_router(ifc, &in->src, m, now);
+	if (ips->tune.ra_routes)
+		ra_router(ifc, &in->src, m, now);
+	ip_rdns_learn(ifc, &m->opt, now);
 	for (int i = 0; i < m->opt.n_prefix; i++)
 		ra_prefix(ifc, &m->opt.prefix[i], now);
 	n = m->opt.has_slla
@@ -179,6 +185,7 @@ static bool redirect_valid(struct ip_stack *ips, const struct ip_in *in,
 	       !ip_ifaddr_find(ips, &m->target);
 }
 
+/* [RFC4861 4.5, 8.3] */
 static bool redirect_input(struct ip_stack *ips, const struct ip_in *in,
 			   const struct ndp_message *m, mono_t now)
 {

@@ -11,7 +11,7 @@
 #define IDGEN_RETRIES 3 /* [RFC7217 7] */
 
 /* [RFC5453 3] identifiers that belong to anycast groups */
-static bool is_reserved(const uint8_t iid[8])
+bool ip_iid_reserved(const uint8_t iid[8])
 {
 	static const uint8_t zero[8];
 	static const uint8_t proxy[5] = {0x02, 0x00, 0x5e, 0xff, 0xfe};
@@ -43,12 +43,13 @@ static uint8_t make_address(const struct ip_iface *ifc,
 	*ret = *prefix;
 	do {
 		in.counter = counter++;
-		h = hash_bytes(&ifc->ips->env.key, &in, sizeof(in));
+		h = hash_bytes(&ifc->ips->env.stable_key, &in, sizeof(in));
 		memcpy(ret->b + 8, &h, 8);
-	} while (is_reserved(ret->b + 8));
+	} while (ip_iid_reserved(ret->b + 8));
 	return in.counter;
 }
 
+/* [RFC4862 5.3] */
 void ip_slaac_link_local(struct ip_iface *ifc, mono_t now)
 {
 	static const struct ip_addr prefix = {IP_V6, {0xfe, 0x80}};
@@ -132,9 +133,11 @@ void ip_slaac_prefix(struct ip_iface *ifc, const struct ndp_prefix *p,
 	for (uint32_t i = 0; i < ips->n_addr; i++) {
 		struct ip_ifaddr *ia = ips->addr[i];
 
-		if (ia->ifc == ifc && ia->from_ra &&
+		if (ia->ifc == ifc && ia->from_ra && !ia->temporary &&
 		    ip_prefix_has(&net, &ia->addr)) {
 			refresh(ia, p, now);
+			ip_temp_prefix(ifc, &net, ia->preferred_until,
+				       ia->valid_until, now);
 			return;
 		}
 	}
@@ -143,5 +146,7 @@ void ip_slaac_prefix(struct ip_iface *ifc, const struct ndp_prefix *p,
 	spec.preferred_until = until(p->preferred_s, now);
 	spec.valid_until = until(p->valid_s, now);
 	spec.dad_counter = make_address(ifc, &net.addr, 0, &a);
-	(void)!ip_ifaddr_new(ifc, &a, 64, &spec, now);
+	if (ip_ifaddr_new(ifc, &a, 64, &spec, now) == 0)
+		ip_temp_prefix(ifc, &net, spec.preferred_until,
+			       spec.valid_until, now);
 }

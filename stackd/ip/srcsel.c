@@ -3,7 +3,7 @@
 
 struct candidate {
 	const struct ip_ifaddr *ia;
-	bool same, deprecated, label, on_link;
+	bool same, deprecated, label, on_link, temporary;
 	int scope;
 	unsigned bits;
 };
@@ -47,6 +47,7 @@ static int label_of(const struct ip_addr *a)
 	return 1;
 }
 
+/* [RFC1122 3.3.4.3] */
 static struct candidate weigh(const struct ip_ifaddr *ia,
 			      const struct ip_addr *dst,
 			      const struct ip_addr *next_hop)
@@ -59,6 +60,7 @@ static struct candidate weigh(const struct ip_ifaddr *ia,
 		.deprecated = ia->state == IP_ADDR_DEPRECATED,
 		.label = label_of(&ia->addr) == label_of(dst),
 		.scope = scope_of(&ia->addr),
+		.temporary = ia->temporary,
 		/* IPv4 has one habit more: the address whose subnet holds
 		 * the next hop; bits in common with a far destination mean
 		 * nothing there. */
@@ -70,8 +72,8 @@ static struct candidate weigh(const struct ip_ifaddr *ia,
 	};
 }
 
-/* [RFC6724 5] is `b` better than `a`? Rules 4 and 7 have no objects here
- * (no home, no temporary addresses); rule 5 was applied by the caller. */
+/* [RFC6724 5] is `b` better than `a`? Rule 4 has no objects here
+ * (no home); rule 5 was applied by the caller. */
 static bool better(const struct candidate *a, const struct candidate *b,
 		   int scope)
 {
@@ -84,6 +86,8 @@ static bool better(const struct candidate *a, const struct candidate *b,
 		return a->deprecated;
 	if (a->label != b->label) /* rule 6 */
 		return b->label;
+	if (a->temporary != b->temporary) /* rule 7 */
+		return b->temporary;
 	if (a->on_link != b->on_link)
 		return b->on_link;
 	return b->bits > a->bits; /* rule 8 */

@@ -14,6 +14,10 @@ void ip_tune_default(struct ip_tune *ret)
 		.neigh_queue_pkts = 8,
 		.ttl = 64,
 		.accept_ra = true,
+		.ra_routes = true,
+		.ra_addrs = true,
+		.ra_dns = true,
+		.ra_hop_min = 32,
 		.dad_transmits = 1,
 		.arp_probes = 3,
 	};

@@ -117,6 +117,7 @@ static int tx_begin(struct ip_stack *ips, const struct ip_iface *ifc,
 	return 0;
 }
 
+/* [RFC1122 3.3.3] */
 static struct piece next_piece(const struct ip_iface *ifc,
 			       const struct ip_tx *tx)
 {
@@ -137,6 +138,7 @@ static struct piece next_piece(const struct ip_iface *ifc,
 	return pc;
 }
 
+/* [RFC1122 3.2.1.7] [RFC8200 8.2] */
 static uint8_t tx_ttl(const struct ip_stack *ips, const struct ip_iface *ifc,
 		      const struct ip_tx *tx)
 {
@@ -147,6 +149,7 @@ static uint8_t tx_ttl(const struct ip_stack *ips, const struct ip_iface *ifc,
 	return tx->path->dst.family == IP_V6 ? ifc->hop_limit : ips->tune.ttl;
 }
 
+/* [RFC1122 3.2.1.6] */
 static size_t put_ipv4(struct ip_stack *ips, const struct ip_iface *ifc,
 		       const struct ip_tx *tx, const struct piece *pc,
 		       uint8_t *buf)
@@ -173,6 +176,28 @@ static size_t put_ipv4(struct ip_stack *ips, const struct ip_iface *ifc,
 	return IPV4_HDR_MIN;
 }
 
+/*
+ * [RFC6437 3] [RFC8200 6] The same for all packets of a flow, another for
+ * each flow, nothing that a stranger could foretell. What has no ports has
+ * no flow.
+ */
+static uint32_t flow_label(const struct ip_stack *ips, const struct ip_tx *tx)
+{
+	struct {
+		struct ip_addr src, dst;
+		uint8_t ports[4], proto, what;
+	} key = {tx->path->src, tx->path->dst, {0}, tx->proto, 'f'};
+
+	if (tx->flow_label)
+		return tx->flow_label;
+	if (tx->proto != IP_PROTO_TCP && tx->proto != IP_PROTO_UDP)
+		return 0;
+	memcpy(key.ports, tx->l4_hdr, sizeof(key.ports));
+	return MAX((uint32_t)hash_bytes(&ips->env.key, &key, sizeof(key)) &
+			   0xfffff,
+		   1u);
+}
+
 static size_t put_ipv6(struct ip_stack *ips, const struct ip_iface *ifc,
 		       const struct ip_tx *tx, const struct piece *pc,
 		       uint8_t *buf)
@@ -180,7 +205,7 @@ static size_t put_ipv6(struct ip_stack *ips, const struct ip_iface *ifc,
 	size_t ext = pc->frag ? IPV6_FRAG_LEN : 0;
 	struct ipv6_header h = {
 		.tos = tx->tos,
-		.flow = tx->flow_label,
+		.flow = flow_label(ips, tx),
 		.payload_len = (uint16_t)(ext + pc->len),
 		.next_header = pc->frag ? IPV6_NH_FRAGMENT : tx->proto,
 		.hop_limit = tx_ttl(ips, ifc, tx),
@@ -237,6 +262,7 @@ static void put_payload(struct frame *f, const struct ip_tx *tx,
 	slice(f, tx, pc->off + in_hdr - tx->l4_hdr_len, pc->len - in_hdr);
 }
 
+/* [RFC9293 3.1 MUST-2] */
 static void put_csum(const struct ip_iface *ifc, const struct ip_tx *tx,
 		     struct frame *f)
 {

@@ -122,6 +122,7 @@ static bool may_share(const struct sock *a, const struct sock *b,
 	return a->type == SOCK_UDP || !listen;
 }
 
+/* [RFC9293 3.9.1.1 MUST-41, MUST-42] */
 bool ports_conflict(const struct ports *p, const struct sock *sk,
 		    const struct ip_addr *addr, uint16_t port, bool listening)
 {

@@ -77,6 +77,7 @@ void sock_free(struct sock *sk, struct pkt_pool *pool)
 	free(sk);
 }
 
+/* [RFC9293 3.9.1.1 MUST-45] */
 void sock_route_set(struct sock *sk, const struct ip_path *path)
 {
 	sk->route = (struct sock_route){

@@ -24,6 +24,7 @@ struct sock_udp {
 	uint32_t mcast_if;
 	int16_t mcast_ttl;
 	bool mcast_loop, broadcast;
+	uint16_t segment; /* UDP_SEGMENT, 0 none */
 	uint8_t n_groups;
 	struct {
 		uint32_t ifindex;

@@ -33,12 +33,15 @@ void tcp_ack_set_window(struct tcp_conn *c, const struct tcp_seg *in)
  * segments only. What acknowledges more is newer, wherever its text lies (a
  * retransmission): an offset from the old SND.UNA must not be counted from
  * the new one, beyond what the peer ever promised.
+ * [RFC9293 3.8.6 MUST-34]
  */
 static bool update_window(struct tcp_conn *c, const struct tcp_seg *in,
 			  bool advanced)
 {
 	uint32_t old = c->snd_wnd;
 
+	if (seq_lt(in->h.ack, c->snd_una)) /* only SND.UNA =< SEG.ACK */
+		return false;
 	if (!advanced && !seq_lt(c->snd_wl1, in->h.seq) &&
 	    !(seq_eq(c->snd_wl1, in->h.seq) && seq_leq(c->snd_wl2, in->h.ack)))
 		return false;
@@ -129,6 +132,7 @@ static void advance(struct tcp_conn *c, const struct tcp_seg *in,
 	tcp_timer_arm_user(c, true, now);
 }
 
+/* [RFC9293 3.10.7.4 MAY-12] */
 static bool ack_in_range(const struct tcp_conn *c, const struct tcp_seg *in)
 {
 	/* [RFC5961 5.2] */
@@ -198,7 +202,10 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 				       !(in->h.flags & TCP_FIN));
 	if (c->ecn_ok && (in->h.flags & TCP_ECE))
 		tcp_recov_ece(c);
-	tcp_recov_ack(c, &ev, now);
+	if (flight) /* else it carried data for us, and that is all */
+		tcp_recov_ack(c, &ev, now);
+	if (UNLIKELY(c->plpmtud != NULL))
+		tcp_plpmtud_ack(c, now);
 	if (acc.delivered)
 		grow(c, flight, &acc, now);
 	return true;

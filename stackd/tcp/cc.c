@@ -86,6 +86,7 @@ void tcp_cc_congestion(struct tcp_cc *cc, uint32_t in_flight)
 	cc->cwnd = MIN(cc->cwnd, cc->ssthresh);
 }
 
+/* [RFC9293 3.8.2 MUST-19] */
 void tcp_cc_timeout(struct tcp_cc *cc, uint32_t in_flight, bool repeated)
 {
 	tcp_hystart_end(cc);

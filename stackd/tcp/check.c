@@ -20,7 +20,8 @@ static void check_send(const struct tcp_conn *c)
 	INVARIANT(!c->want_tlp || c->rtx.n);
 	INVARIANT(c->frto == TCP_FRTO_OFF || c->recovery == TCP_R_LOSS);
 	if (c->repair)
-		INVARIANT(tcp_conn_outstanding(c) || c->recovery != TCP_R_OPEN);
+		INVARIANT(tcp_conn_outstanding(c) || tcp_conn_unsent(c) ||
+			  c->recovery != TCP_R_OPEN);
 }
 
 static void check_receive(const struct tcp_conn *c)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* An idle connection is this and nothing else. */
-_Static_assert(sizeof(struct tcp_conn) <= 704, "idle connections are many");
+_Static_assert(sizeof(struct tcp_conn) <= 720, "idle connections are many");
 
 size_t tcp_conn_size(void)
 {
@@ -42,13 +42,17 @@ void tcp_conn_fini(struct tcp_conn *c)
 	tcp_sndbuf_clear(&c->snd, c->env->pool);
 	tcp_rtx_fini(&c->rtx);
 	tcp_undo_forget(c);
+	tcp_plpmtud_forget(c);
 }
 
+/* [RFC9293 3.6.1 MUST-13] */
 void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
 {
 	c->state = s;
 	if (s == TCP_S_CLOSED) {
 		tcp_timer_all_off(c);
+		tcp_undo_forget(c);
+		tcp_plpmtud_forget(c);
 	} else if (s == TCP_S_TIME_WAIT) {
 		/* [RFC9293 3.10.7.4] start 2 MSL, turn off the others */
 		tcp_timer_all_off(c);
@@ -157,6 +161,7 @@ void tcp_conn_establish(struct tcp_conn *c)
 	c->rtt.backoff = 0;
 	c->established = true;
 	c->tune_at = c->last_rcvd = c->last_sent = c->now;
+	c->cwnd_used_at = c->now;
 	c->env->stats.established++;
 	tcp_timer_off(c, TCP_T_REXMT);
 	tcp_conn_set_state(c, c->fin_queued ? TCP_S_FIN_WAIT_1
@@ -177,7 +182,6 @@ void tcp_conn_fail(struct tcp_conn *c, int error, bool rst)
 	tcp_sndbuf_clear(&c->snd, c->env->pool);
 	tcp_rtx_fini(&c->rtx);
 	tcp_rtx_init(&c->rtx, c->snd_nxt);
-	tcp_undo_forget(c);
 	c->recovery = TCP_R_OPEN;
 	c->snd_una = c->snd.base = c->snd.end = c->snd_nxt;
 	c->fin_queued = false;
@@ -244,6 +248,7 @@ void tcp_conn_kill(struct tcp_conn *c, int error, mono_t now)
 		tcp_conn_fail(c, error, rst);
 }
 
+/* [RFC1122 4.2.2.13] [RFC9293 3.6.1 MAY-1] */
 void tcp_conn_close(struct tcp_conn *c, mono_t now)
 {
 	bool unread = c->rcv.bytes > 0;
@@ -386,6 +391,7 @@ size_t tcp_conn_memory(const struct tcp_conn *c)
 	n += c->rcv.mem;
 	if (c->repair)
 		n += sizeof(*c->repair);
+	n += tcp_plpmtud_memory(c);
 	if (c->ooo)
 		n += sizeof(*c->ooo) + c->ooo->mem +
 		     c->ooo->cap * sizeof(c->ooo->v[0]);
@@ -413,6 +419,7 @@ bool tcp_conn_seq_sent(const struct tcp_conn *c, tcp_seq_t seq)
 	return c->state != TCP_S_CLOSED && seq_in(seq, c->snd_una, c->snd_nxt);
 }
 
+/* [RFC9293 3.9.2.2 MUST-56] */
 bool tcp_conn_icmp(struct tcp_conn *c, int error, bool hard, tcp_seq_t seq,
 		   mono_t now)
 {

@@ -23,6 +23,7 @@
 #define TCP_MSS_MIN 88u   /* a smaller offer is raised to this */
 #define TCP_WSCALE_MAX 14 /* [RFC7323 2.3] */
 #define TCP_WND_UNSCALED_MAX 65535u
+#define TCP_LEN_TS_PADDED 12u     /* timestamps in a segment */
 #define TCP_DUP_THRESH 3          /* [RFC5681 3.2] */
 #define TCP_QUICKACKS 16          /* segments acked at once at the start */
 #define TCP_CORK_HOLD DUR_MS(200) /* longest hold of a partial segment */
@@ -40,6 +41,7 @@ enum tcp_timer {
 	TCP_T_CORK, /* a partial segment is held */
 	TCP_T_2MSL, /* TIME-WAIT; FIN-WAIT-2 of an orphan */
 	TCP_T_USER, /* TCP_USER_TIMEOUT, while data is outstanding */
+	TCP_T_PACE, /* data waits: pace.c */
 	TCP_T__COUNT
 };
 
@@ -174,11 +176,12 @@ struct tcp_conn {
 	uint32_t tune_copied; /* consumed since */
 	uint32_t rcv_rtt_us;  /* 0 unknown */
 
-	mono_t cwnd_used_at; /* since then no more than */
-	uint32_t cwnd_used;  /* this of cwnd was in use */
-	mono_t last_sent;    /* data */
-	mono_t last_rcvd;    /* anything acceptable */
-	mono_t oow_ack_at;   /* answer to an unacceptable segment */
+	mono_t cwnd_used_at;     /* since then no more than */
+	uint32_t cwnd_used;      /* this of cwnd was in use */
+	uint32_t pace_credit_ns; /* the pace timer was late by this */
+	mono_t last_sent;        /* data */
+	mono_t last_rcvd;        /* anything acceptable */
+	mono_t oow_ack_at;       /* answer to an unacceptable segment */
 
 	struct tcp_sndbuf snd;
 	struct tcp_rtx rtx;
@@ -187,7 +190,8 @@ struct tcp_conn {
 	struct tcp_rtt rtt;
 	struct tcp_cc cc;
 	struct tcp_rack rack;
-	struct tcp_repair *repair; /* NULL: none, or no memory for one */
+	struct tcp_plpmtud *plpmtud; /* NULL: the path keeps its word */
+	struct tcp_repair *repair;   /* NULL: none, or no memory for one */
 
 	/* RST in answer to a segment */
 	uint32_t reply_num; /* its ACK if it has one, else its SEQ */
@@ -391,6 +395,36 @@ static inline void tcp_prr_sent(struct tcp_conn *c, uint32_t len)
 		c->repair->out += len;
 }
 
+/* ---- plpmtud.c ------------------------------------------------------ */
+
+/* Sizes here are those of tcp_path.mss. At most so large: */
+uint16_t tcp_plpmtud_limit(const struct tcp_conn *c);
+/* After REXMT expired: is it the size? May lower the MSS. */
+void tcp_plpmtud_timeout(struct tcp_conn *c, mono_t now);
+/* Payload of a probe that may go now, 0 none: `data` bytes wait, `room` is
+ * what both windows take. */
+uint32_t tcp_plpmtud_want(const struct tcp_conn *c, uint32_t data,
+			  uint32_t room);
+/* It went. */
+void tcp_plpmtud_sent(struct tcp_conn *c, tcp_seq_t start, uint32_t len);
+/* snd_una moved. */
+void tcp_plpmtud_ack(struct tcp_conn *c, mono_t now);
+/* Something is lost. True: the probe alone, which is no congestion. */
+bool tcp_plpmtud_lost(struct tcp_conn *c, mono_t now);
+void tcp_plpmtud_forget(struct tcp_conn *c);
+size_t tcp_plpmtud_memory(const struct tcp_conn *c);
+
+/* ---- pace.c --------------------------------------------------------- */
+
+#define TCP_PACE_FREE_SEGS 16u /* of a flight, not paced */
+
+/* Largest frame now, at most `max`. */
+uint32_t tcp_pace_frame(const struct tcp_conn *c, uint32_t max);
+/* `len` bytes of data went: the next wait. */
+void tcp_pace_sent(struct tcp_conn *c, uint32_t len);
+/* TCP_T_PACE was due at `due`. */
+void tcp_pace_expired(struct tcp_conn *c, mono_t due, mono_t now);
+
 /* ---- cwv.c: is cwnd in use? ------------------------------------------ */
 
 /* The program writes after a silence. */
@@ -406,7 +440,8 @@ void tcp_cwv_sent(struct tcp_conn *c, mono_t now);
 struct tcp_want tcp_out_want(const struct tcp_conn *c);
 /* Is the window, not cwnd or Nagle, what stops new data? */
 bool tcp_out_window_blocked(const struct tcp_conn *c);
-/* Usable window of RFC 9293 3.8.6.2.1 for new data. */
+/* Usable window of RFC 9293 3.8.6.2.1, from `seq` on. [RFC9293 3.8.6 MUST-34,
+ * SHLD-15] [RFC9293 3.1 REC-1] */
 static inline uint32_t tcp_out_usable(const struct tcp_conn *c, tcp_seq_t seq)
 {
 	int32_t n = seq_diff(seq_add(c->snd_una, c->snd_wnd), seq);

@@ -4,6 +4,7 @@
 #define KIB 1024u
 #define MIB (1024u * 1024u)
 
+/* [RFC9293 3.8.4 MUST-25, MUST-28] [RFC9293 3.8.3 MUST-20, MUST-22, SHLD-11] */
 void tcp_tune_default(struct tcp_tune *ret)
 {
 	*ret = (struct tcp_tune){
@@ -33,6 +34,8 @@ void tcp_tune_default(struct tcp_tune *ret)
 		.syn_cookies = true,
 		.ecn = TCP_ECN_PASSIVE,
 		.cc = TCP_CC_CUBIC,
+		.pacing = false,
+		.plpmtud = true,
 	};
 }
 

@@ -93,6 +93,7 @@ static void syn_sent_input(struct tcp_conn *c, struct tcp_seg *in, mono_t now)
 
 /* ---- [RFC9293 3.10.7.4] other states -------------------------------- */
 
+/* [RFC9293 3.6 MUST-12] [RFC9293 3.5 MUST-11] [RFC9293 3.5.3 SHLD-2] */
 static void rst_arrived(struct tcp_conn *c, const struct tcp_seg *in,
 			mono_t now)
 {
@@ -212,7 +213,7 @@ static bool text_after_close(struct tcp_conn *c, const struct tcp_seg *in)
 	return true;
 }
 
-/* Steps one to four: is the segment ours at all? */
+/* Steps one to four: is the segment ours at all? [RFC5961 8, 9] */
 static bool admit(struct tcp_conn *c, struct tcp_seg *in, mono_t now)
 {
 	if (!tcp_in_paws(c, in, now) || !tcp_in_acceptable(c, in, now))
@@ -274,7 +275,8 @@ static void synchronized_input(struct tcp_conn *c, struct tcp_seg *in,
 		return;
 	if (text_after_close(c, in))
 		return;
-	/* Sixth: urgent data is data; the pointer changes nothing, the
+	/* Sixth [RFC9293 3.8.5 MUST-30, MUST-31, MUST-62]: urgent data is
+	 * data; the pointer changes nothing, the
 	 * program reads all in line (RFC 6093 6). */
 	if (tcp_conn_may_receive(c))
 		tcp_in_text(c, in, now);

@@ -52,6 +52,7 @@ static void answer_unusable(struct tcp_conn *c, const struct tcp_seg *in,
 	c->want_ack = true;
 }
 
+/* [RFC7323 5.2, 5.8] */
 bool tcp_in_paws(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 {
 	const struct tcp_options *o = &in->h.opt;
@@ -112,6 +113,7 @@ static void note_dsack(struct tcp_conn *c, tcp_seq_t left, tcp_seq_t right)
 	c->dsack_block = (struct tcp_sack_block){left, right};
 }
 
+/* [RFC9293 3.4 MUST-66] */
 bool tcp_in_acceptable(struct tcp_conn *c, struct tcp_seg *in, mono_t now)
 {
 	uint32_t len = seg_len(in);
@@ -197,6 +199,7 @@ static void deliver(struct tcp_conn *c, struct pkt *p, uint32_t len)
 	tcp_rcvq_push(&c->rcv, c->env->pool, p);
 }
 
+/* [RFC9293 3.10.7.4 MUST-59] */
 static void fill_from_ooo(struct tcp_conn *c)
 {
 	struct pkt *p;
@@ -212,7 +215,7 @@ static void fill_from_ooo(struct tcp_conn *c)
 	c->want_ack = true; /* [RFC5681 4.2] the hole shrank */
 }
 
-/* [RFC9293 3.10.7.4 SHLD-31] */
+/* [RFC9293 3.10.7.4 SHLD-31] [RFC9293 3.10.7.4 MAY-13] */
 static void hold(struct tcp_conn *c, struct tcp_seg *in)
 {
 	struct tcp_sack_block dup;
@@ -242,7 +245,8 @@ static void hold(struct tcp_conn *c, struct tcp_seg *in)
 }
 
 /* [RFC9293 3.8.6.3 SHLD-18, SHLD-19, MUST-40] [RFC5681 4.2] at least every
- * second full segment at once, everything else within the delay. */
+ * second full segment at once, everything else within the delay.
+ * [RFC9293 3.10.7.4 MUST-58] */
 static void owe_ack(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 {
 	uint32_t owed = (uint32_t)seq_diff(c->rcv_nxt, c->rcv_acked);

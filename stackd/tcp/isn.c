@@ -27,6 +27,7 @@ uint64_t tcp_tuple_hash(const struct hash_key *key, const struct tcp_tuple *t,
 	return hash_bytes(key, &in, sizeof(in));
 }
 
+/* [RFC9293 3.4.1 MUST-9, SHLD-1] */
 tcp_seq_t tcp_isn(const struct hash_key *key, const struct tcp_tuple *t,
 		  mono_t now)
 {
@@ -35,11 +36,13 @@ tcp_seq_t tcp_isn(const struct hash_key *key, const struct tcp_tuple *t,
 	return TCP_SEQ(now.ns / 4000 + tcp_tuple_hash(key, t, TCP_HASH_ISN));
 }
 
+/* [RFC7323 7.1] */
 uint32_t tcp_ts_offset(const struct hash_key *key, const struct tcp_tuple *t)
 {
 	return (uint32_t)tcp_tuple_hash(key, t, TCP_HASH_TS);
 }
 
+/* [RFC7323 5.4] */
 uint32_t tcp_ts_now(uint32_t offset, mono_t now)
 {
 	return (uint32_t)(now.ns / TCP_TS_TICK_NS) + offset;

@@ -201,7 +201,8 @@ static void request_from_syn(const struct tcp_listener *l,
 		.rcv_wscale = tcp_opt_wscale_for(tune->rcvbuf_max),
 		.sack_ok = tune->sack && o->sack_permitted,
 		.ts_ok = tune->timestamps && o->has_ts,
-		/* [RFC3168 6.1.1] both bits on the SYN ask for ECN */
+		/* [RFC3168 6.1.1] [RFC9293 3.8.2 SHLD-8] both bits on the SYN
+		   ask for ECN */
 		.ecn_ok = tune->ecn != TCP_ECN_OFF &&
 			  (in->h.flags & (TCP_ECE | TCP_CWR)) ==
 				  (TCP_ECE | TCP_CWR),
@@ -392,7 +393,8 @@ static enum tcp_listen_verdict half_input(struct tcp_listener *l,
 
 /* ---- the door ------------------------------------------------------- */
 
-/* [RFC9293 3.9.2.3 MUST-57, MUST-63] Both ends must be single hosts. */
+/* [RFC9293 3.9.2.3 MUST-57, MUST-63] Both ends must be single hosts.
+ * [RFC1122 4.2.3.10] */
 static bool unicast(const struct tcp_tuple *t)
 {
 	return !ip_is_multicast(&t->local) && !ip_is_broadcast(&t->local) &&

@@ -2,8 +2,6 @@
 #include "tcp/conn.h"
 #include "tcp/isn.h"
 
-#define LEN_TS_PADDED 12u
-
 uint8_t tcp_opt_wscale_for(uint32_t bytes)
 {
 	uint8_t s = 0;
@@ -26,6 +24,7 @@ uint16_t tcp_opt_peer_mss(const struct tcp_options *o, enum ip_family f)
 	return f == IP_V6 ? TCP_MSS_DEFAULT_V6 : TCP_MSS_DEFAULT_V4;
 }
 
+/* [RFC9293 3.7.1 MUST-14, MUST-67, SHLD-5, MAY-3] */
 void tcp_opt_syn(const struct tcp_conn *c, bool answer, struct tcp_options *ret)
 {
 	const struct tcp_tune *t = &c->env->tune;
@@ -42,6 +41,7 @@ void tcp_opt_syn(const struct tcp_conn *c, bool answer, struct tcp_options *ret)
 	ret->wscale = c->rcv_wscale;
 }
 
+/* [RFC7323 1.3] [RFC9293 3.2 MUST-65] */
 void tcp_opt_agree(struct tcp_conn *c, const struct tcp_seg *in)
 {
 	const struct tcp_options *o = &in->h.opt;
@@ -70,8 +70,9 @@ void tcp_opt_update_mss(struct tcp_conn *c)
 
 	if (c->maxseg)
 		mss = MIN(mss, (uint32_t)c->maxseg);
+	mss = MIN(mss, (uint32_t)tcp_plpmtud_limit(c));
 	/* [RFC9293 3.7.1 MUST-16] [RFC6691 2] options come out of it */
-	mss = MAX(mss, TCP_MSS_MIN) - (c->ts_ok ? LEN_TS_PADDED : 0);
+	mss = MAX(mss, TCP_MSS_MIN) - (c->ts_ok ? TCP_LEN_TS_PADDED : 0);
 	c->mss = (uint16_t)mss;
 	tcp_cc_set_mss(&c->cc, mss);
 }

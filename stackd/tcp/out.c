@@ -18,7 +18,8 @@ static uint32_t frame_max(const struct tcp_conn *c)
 {
 	uint32_t n = c->path.gso_max / c->mss;
 
-	return MAX(n, 1u) * c->mss;
+	n = MAX(n, 1u) * c->mss;
+	return c->env->tune.pacing ? tcp_pace_frame(c, n) : n;
 }
 
 /* ---- again ---------------------------------------------------------- */
@@ -28,7 +29,9 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 	uint32_t flight = tcp_recov_in_flight(c), len = 0, room;
 	tcp_seq_t seq = c->snd_una;
 
-	if (c->frto == TCP_FRTO_NEW || !tcp_rtx_next(&c->rtx, &seq, &len))
+	if (c->frto == TCP_FRTO_NEW ||
+	    (tcp_timer_on(c, TCP_T_PACE) && !c->force_rtx) ||
+	    !tcp_rtx_next(&c->rtx, &seq, &len))
 		return want(TCP_WANT_NOTHING, seq, 0);
 	/* [RFC6675 5 C] at least one segment of room; the first one of a
 	 * recovery goes in any case [RFC6675 5 step 4.3] */
@@ -38,7 +41,7 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 	if (room < MIN(len, (uint32_t)c->mss))
 		return want(TCP_WANT_NOTHING, seq, 0);
 	/* Beyond a window that shrank only the first segment is repeated, as
-	 * a probe [RFC9293 3.8.6 SHLD-16, SHLD-17] */
+	 * a probe [RFC9293 3.8.6 SHLD-16, SHLD-17, MAY-7] */
 	if (!seq_eq(seq, c->snd_una))
 		room = MIN(room, tcp_out_usable(c, seq));
 	len = MIN(len, MIN(room, frame_max(c)));
@@ -50,7 +53,8 @@ static struct tcp_want want_rexmt(const struct tcp_conn *c)
 /* ---- new ------------------------------------------------------------ */
 
 /* Nagle in Minshall's form: a partial segment waits while an earlier one is
- * unacknowledged [RFC9293 3.7.4 SHLD-7]; cork and MSG_MORE hold it anyway. */
+ * unacknowledged [RFC9293 3.7.4 SHLD-7]; cork and MSG_MORE hold it anyway.
+ * [RFC9293 3.9.1.2 MUST-60, MAY-16] */
 static bool hold_partial(const struct tcp_conn *c)
 {
 	if (c->fin_queued || c->push)
@@ -77,7 +81,8 @@ static uint32_t cwnd_room(const struct tcp_conn *c)
 	return c->cc.cwnd > flight ? c->cc.cwnd - flight : 0;
 }
 
-/* Of `data` waiting bytes, how many go now, `wnd` being usable. */
+/* Of `data` waiting bytes, how many go now, `wnd` being usable.
+ * [RFC9293 3.9.1.2 SHLD-28] */
 static uint32_t new_bytes(const struct tcp_conn *c, uint32_t data, uint32_t wnd)
 {
 	uint32_t room = cwnd_room(c);
@@ -115,8 +120,14 @@ static struct tcp_want want_new(const struct tcp_conn *c)
 		wnd = MIN(wnd, frto_room(c));
 	else if (c->rtx.lost > c->rtx.rtx)
 		unsent = 0;
-	if (!unsent || seq_lt(c->snd.end, c->snd_nxt))
+	if (!unsent || seq_lt(c->snd.end, c->snd_nxt) ||
+	    tcp_timer_on(c, TCP_T_PACE))
 		return want(TCP_WANT_NOTHING, c->snd_nxt, 0);
+	if (UNLIKELY(c->plpmtud != NULL) && data) {
+		len = tcp_plpmtud_want(c, data, MIN(wnd, cwnd_room(c)));
+		if (len)
+			return want(TCP_WANT_NEW, c->snd_nxt, len);
+	}
 	len = data ? new_bytes(c, data, wnd) : 0;
 	if (c->fin_queued && len == data && wnd > len)
 		len++;
@@ -297,7 +308,7 @@ static uint32_t put_payload(struct tcp_conn *c, struct tcp_out *o,
 	o->len = got;
 	o->gso_size = got > c->mss ? c->mss : 0;
 	if (got && seq_eq(seq_add(seq, got), c->snd.end))
-		o->h.flags |= TCP_PSH; /* [RFC9293 3.9.1 MUST-61] */
+		o->h.flags |= TCP_PSH; /* [RFC9293 3.9.1.2 MUST-61, SHLD-27] */
 	if (got < len && got == data) {
 		o->h.flags |= TCP_FIN;
 		return got + 1;
@@ -315,6 +326,8 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 	c->env->stats.segs_out += segs - 1;
 	c->bytes_sent += o->len;
 	c->last_sent = c->now;
+	if (c->env->tune.pacing)
+		tcp_pace_sent(c, o->len);
 	if (fresh || !tcp_timer_on(c, TCP_T_REXMT))
 		tcp_timer_arm_rexmt(c, c->now);
 }
@@ -322,11 +335,18 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 static void build_new(struct tcp_conn *c, struct tcp_out *o,
 		      const struct tcp_want *w)
 {
-	uint32_t len;
+	uint32_t len, probe = 0;
+	mono_t sent = c->last_sent;
 
 	begin(c, o, 0, w->seq);
 	put_ack(c, o);
+	if (UNLIKELY(c->plpmtud != NULL))
+		probe = tcp_plpmtud_want(c, UINT32_MAX, w->len);
 	len = put_payload(c, o, TCP_SNDBUF_NEW, w->seq, w->len);
+	if (probe && len == probe) { /* one segment, larger than the MSS */
+		o->gso_size = 0;
+		tcp_plpmtud_sent(c, w->seq, len);
+	}
 	if (c->ecn_ok && o->len) { /* [RFC3168 6.1.1, 6.1.2] */
 		o->ecn = ECN_ECT0;
 		if (c->want_cwr)
@@ -341,7 +361,12 @@ static void build_new(struct tcp_conn *c, struct tcp_out *o,
 	c->env->stats.bytes_out += o->len;
 	if (c->recovery == TCP_R_FAST)
 		tcp_prr_sent(c, len);
-	count_data(c, o, c->rexmt_for == TCP_FOR_PROBE);
+	/* of what leaves in one instant the first two frames move the probe:
+	 * one segment waits longer than several */
+	count_data(c, o,
+		   c->rexmt_for == TCP_FOR_PROBE &&
+			   (mono_lt(sent, c->now) ||
+			    tcp_conn_outstanding(c) <= len + c->mss));
 	if (c->want_tlp)
 		tcp_tlp_sent(c, false);
 	tcp_timer_off(c, TCP_T_PERSIST);

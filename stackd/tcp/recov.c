@@ -134,7 +134,8 @@ static mono_t look(struct tcp_conn *c, const struct tcp_recov_event *ev,
 		lost = tcp_rack_detect(c, now, &again);
 	if (c->recovery != TCP_R_OPEN)
 		while_recovering(c, ev, lost);
-	if (c->recovery == TCP_R_OPEN && is_lost(c) && beyond_last(c)) {
+	if (c->recovery == TCP_R_OPEN && is_lost(c) && beyond_last(c) &&
+	    !tcp_plpmtud_lost(c, now)) {
 		enter(c);
 		tcp_prr_ack(c, ev, true);
 	}
@@ -153,7 +154,7 @@ void tcp_recov_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 	(void)tcp_undo_ack(c, ev);
 	again = look(c, ev, now);
 	tcp_timer_after_ack(c, ev->acked || ev->acc->sacked, again, now);
-	if (!tcp_conn_outstanding(c))
+	if (!tcp_conn_outstanding(c) && !tcp_conn_unsent(c))
 		tcp_undo_forget(c);
 }
 

@@ -3,11 +3,13 @@
 #define CLOCK_GRANULARITY DUR_MS(1) /* G of RFC 6298: what timers keep */
 #define SAMPLE_MAX DUR_S(600)       /* a longer one is nonsense */
 
+/* [RFC7323 4.1] */
 void tcp_rtt_init(struct tcp_rtt *r, dur_t rto_initial)
 {
 	*r = (struct tcp_rtt){.rto_ns = rto_initial.ns, .min_us = UINT32_MAX};
 }
 
+/* [RFC9293 3.8.1 MUST-18] */
 void tcp_rtt_sample(struct tcp_rtt *r, dur_t sample, uint32_t per_window,
 		    dur_t rto_min, dur_t rto_max)
 {

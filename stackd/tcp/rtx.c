@@ -411,6 +411,11 @@ void tcp_rtx_mark_all(struct tcp_rtx *r)
 	tcp_rtx_mark_sent_until(r, MONO_NEVER);
 }
 
+bool tcp_rtx_head_is(const struct tcp_rtx *r, uint32_t len)
+{
+	return r->n && at(r, 0)->len >= len;
+}
+
 mono_t tcp_rtx_head_sent_at(const struct tcp_rtx *r)
 {
 	return r->n ? at(r, 0)->sent_at : MONO_NEVER;

@@ -92,6 +92,8 @@ uint32_t tcp_rtx_mark_head(struct tcp_rtx *r, uint32_t len);
 void tcp_rtx_mark_all(struct tcp_rtx *r);
 /* The same for the head and for what was sent (last) at `until` or before. */
 void tcp_rtx_mark_sent_until(struct tcp_rtx *r, mono_t until);
+/* Is the first range at least `len` bytes? */
+bool tcp_rtx_head_is(const struct tcp_rtx *r, uint32_t len);
 /* When the first range was sent last, MONO_NEVER if there is none. */
 mono_t tcp_rtx_head_sent_at(const struct tcp_rtx *r);
 /* First range that is LOST and not RTX; false when none. */

@@ -21,6 +21,7 @@ static uint32_t buf_size(int64_t v)
 	return (uint32_t)CLAMP(v, (int64_t)BUF_MIN, (int64_t)BUF_MAX);
 }
 
+/* [RFC9293 3.8.4 MUST-24, MUST-27] */
 static int set_keep(struct tcp_conn *c, enum tcp_opt o, int64_t v, mono_t now)
 {
 	if (o == TCP_OPT_KEEPALIVE) {
@@ -73,6 +74,7 @@ static int set_maxseg(struct tcp_conn *c, int64_t v)
 	return 0;
 }
 
+/* [RFC9293 3.7.4 MUST-17] [RFC9293 3.8.3 MUST-21] [RFC9293 3.8.2 MAY-18] */
 int tcp_conn_set_opt(struct tcp_conn *c, enum tcp_opt o, int64_t v, mono_t now)
 {
 	c->now = now;

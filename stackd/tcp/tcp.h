@@ -48,6 +48,8 @@ struct tcp_tune {
 	uint32_t syn_backlog_max;         /* half-open per listener, 1024 */
 	uint32_t challenge_acks_per_s;    /* per stack, RFC 5961 7, 1000 */
 	bool timestamps, sack, window_scaling, syn_cookies;
+	bool plpmtud;          /* on: RFC 4821 after time-outs */
+	bool pacing;           /* off; on long paths only, see pace.c */
 	enum tcp_ecn_mode ecn; /* passive */
 	enum tcp_cc_kind cc;   /* CUBIC */
 };
@@ -84,7 +86,7 @@ struct tcp_stats { /* 64-bit, never reset */
 		resets_in, resets_out, established, challenge_acks,
 		cookies_sent, cookies_ok, zero_window_probes, keep_probes,
 		timewait_made, timewait_reused, spurious_rto,
-		spurious_recoveries, loss_probes, ecn_ce_in;
+		spurious_recoveries, loss_probes, mtu_black_holes, ecn_ce_in;
 	uint64_t drops[TCP_DROP__COUNT];
 };
 

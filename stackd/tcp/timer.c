@@ -147,9 +147,11 @@ static void rexmt_expired(struct tcp_conn *c, mono_t now)
 		c->want_syn = c->syn_again = true;
 		return;
 	}
+	tcp_plpmtud_timeout(c, now);
 	tcp_recov_timeout(c, now);
 }
 
+/* [RFC9293 3.8.6.1 MUST-36] [RFC9293 3.8.6 MUST-35] */
 static void persist_expired(struct tcp_conn *c)
 {
 	if (!retry(c))
@@ -162,6 +164,7 @@ static void persist_expired(struct tcp_conn *c)
 		c->want_probe = true;
 }
 
+/* [RFC1122 4.2.3.6] [RFC9293 3.8.4 MUST-29, SHLD-12, MAY-5] */
 static void keep_expired(struct tcp_conn *c, mono_t now)
 {
 	mono_t due = mono_add(c->last_rcvd, keep_idle(c));
@@ -210,6 +213,8 @@ static void expired(struct tcp_conn *c, enum tcp_timer t, mono_t now)
 	case TCP_T_2MSL:
 		tcp_conn_set_state(c, TCP_S_CLOSED);
 		break;
+	case TCP_T_PACE: /* data may go again */
+		break;
 	case TCP_T_USER:
 		/* [RFC9293 3.8.3] [RFC5482 2] */
 		give_up(c);
@@ -225,6 +230,8 @@ void tcp_conn_expire(struct tcp_conn *c, mono_t now)
 	for (int i = 0; i < TCP_T__COUNT; i++) {
 		if (mono_lt(now, c->timers[i]))
 			continue;
+		if (i == TCP_T_PACE)
+			tcp_pace_expired(c, c->timers[i], now);
 		c->timers[i] = MONO_NEVER;
 		expired(c, (enum tcp_timer)i, now);
 	}
@@ -243,6 +250,7 @@ static bool partial_held(const struct tcp_conn *c)
 	       tcp_conn_may_send(c);
 }
 
+/* [RFC9293 3.8.6.1 SHLD-29] */
 void tcp_timer_settle(struct tcp_conn *c, mono_t now)
 {
 	bool blocked = !tcp_conn_outstanding(c) && tcp_out_window_blocked(c);

@@ -79,6 +79,7 @@ enum tcp_tw_verdict tcp_timewait_input(struct tcp_timewait *tw,
 	return TCP_TW_REPLY;
 }
 
+/* [RFC9293 3.6.1 SHLD-4] */
 bool tcp_timewait_reusable(const struct tcp_timewait *tw, mono_t now)
 {
 	/* [RFC6191 2] our next timestamp must be larger than any sent */

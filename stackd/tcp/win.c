@@ -48,6 +48,7 @@ static uint32_t wanted(const struct tcp_conn *c)
 	return room;
 }
 
+/* [RFC7323 2.4] [RFC9293 3.8.6.1 MAY-8] */
 static uint32_t keep_edge(struct tcp_conn *c, uint32_t cur)
 {
 	uint32_t unit = 1u << c->rcv_wscale;

@@ -12,6 +12,7 @@ enum {
 	OPT_SSRR = 137,
 };
 
+/* [RFC1122 3.2.1.1, 3.2.1.2] */
 int ipv4_parse(const void *data, size_t len, struct ipv4_header *ret)
 {
 	const uint8_t *b = data;
@@ -64,6 +65,7 @@ void ipv4_emit(const struct ipv4_header *h, uint8_t buf[IPV4_HDR_MIN])
 	buf[11] = (uint8_t)sum;
 }
 
+/* [RFC9293 3.9.2.1 MUST-50] */
 enum ipv4_options ipv4_options_check(const uint8_t *opt, size_t len,
 				     size_t *ret_at)
 {

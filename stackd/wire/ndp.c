@@ -11,6 +11,8 @@ enum {
 	OPT_PREFIX = 3,
 	OPT_MTU = 5,
 	OPT_NONCE = 14,
+	OPT_RDNSS = 25,
+	OPT_DNSSL = 31,
 };
 
 static void read_prefix(struct rcur *c, struct ndp_options *o)
@@ -28,6 +30,61 @@ static void read_prefix(struct rcur *c, struct ndp_options *o)
 	rcur_copy(c, p.addr.b, 16);
 	if (rcur_ok(c) && p.len <= 128 && o->n_prefix < NDP_PREFIX_MAX)
 		o->prefix[o->n_prefix++] = p;
+}
+
+/* [RFC8106 5.1] */
+static void read_rdnss(struct rcur *c, struct ndp_options *o)
+{
+	uint32_t life;
+
+	(void)rcur_16(c);
+	life = rcur_32(c);
+	while (rcur_left(c) >= 16 && o->n_rdnss < NDP_RDNSS_MAX) {
+		o->rdnss[o->n_rdnss] = ip_from_bytes(IP_V6, rcur_bytes(c, 16));
+		o->rdnss_life_s[o->n_rdnss++] = life;
+	}
+}
+
+static bool name_byte(uint8_t b)
+{
+	return (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') ||
+	       (b >= '0' && b <= '9') || b == '-' || b == '_';
+}
+
+/* Labels of one name as text; false: none, or one that nobody should be
+ * asked for. */
+static bool read_name(struct rcur *c, char ret[NDP_NAME_MAX])
+{
+	size_t len = 0;
+	uint8_t n;
+
+	while ((n = rcur_8(c)) != 0) {
+		const uint8_t *label = rcur_bytes(c, n);
+
+		if (!label || n > 63 || len + n + 1 >= NDP_NAME_MAX)
+			return false;
+		if (len)
+			ret[len++] = '.';
+		for (uint8_t i = 0; i < n; i++) {
+			if (!name_byte(label[i]))
+				return false;
+			ret[len++] = (char)label[i];
+		}
+	}
+	ret[len] = 0;
+	return len > 0 && rcur_ok(c);
+}
+
+/* [RFC8106 5.2] */
+static void read_dnssl(struct rcur *c, struct ndp_options *o)
+{
+	uint32_t life;
+
+	(void)rcur_16(c);
+	life = rcur_32(c);
+	while (rcur_left(c) && o->n_dnssl < NDP_DNSSL_MAX &&
+	       read_name(c, o->dnssl[o->n_dnssl]))
+		o->dnssl_life_s[o->n_dnssl++] = life;
 }
 
 /* One option, `c` behind its type and length. Wrong sizes of known options
@@ -58,6 +115,12 @@ static void read_option(uint8_t type, struct rcur c, struct ndp_options *o)
 			o->has_mtu = true;
 		}
 		return;
+	case OPT_RDNSS:
+		read_rdnss(&c, o);
+		return;
+	case OPT_DNSSL:
+		read_dnssl(&c, o);
+		return;
 	case OPT_NONCE:
 		if (rcur_left(&c) == NDP_NONCE_LEN) {
 			rcur_copy(&c, o->nonce, NDP_NONCE_LEN);
@@ -69,6 +132,7 @@ static void read_option(uint8_t type, struct rcur c, struct ndp_options *o)
 	}
 }
 
+/* [RFC4861 9] */
 static void read_options(struct rcur *c, struct ndp_options *o)
 {
 	while (rcur_left(c)) {
@@ -87,6 +151,7 @@ static void read_options(struct rcur *c, struct ndp_options *o)
 	}
 }
 
+/* [RFC4861 4.2] */
 static void read_ra(struct rcur *c, struct ndp_message *m)
 {
 	static const int8_t preference[4] = {0, 1, 0, -1};
@@ -100,6 +165,7 @@ static void read_ra(struct rcur *c, struct ndp_message *m)
 	m->retrans_ms = rcur_32(c);
 }
 
+/* [RFC4861 4.4] */
 static void read_na(struct rcur *c, struct ndp_message *m)
 {
 	uint32_t flags = rcur_32(c);

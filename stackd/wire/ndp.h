@@ -1,8 +1,8 @@
 /*
  * ndp.h: neighbour discovery messages as values (RFC 4861 4, RFC 4862,
- * RFC 4191 2.2, RFC 7527). Parsing makes the checks that need no state:
- * lengths, reserved target, options of length zero; the caller checks hop
- * limit, code, checksum and addresses of the IP header. Pure, no state.
+ * RFC 4191 2.2, RFC 7527, RFC 8106). Parsing makes the checks that need no
+ * state: lengths, reserved target, options of length zero; the caller checks
+ * hop limit, code, checksum and addresses of the IP header. Pure, no state.
  */
 #ifndef COUPLET_NDP_H
 #define COUPLET_NDP_H
@@ -12,6 +12,9 @@
 #define NDP_PREFIX_MAX 16 /* prefix options taken from one RA */
 #define NDP_NONCE_LEN 6   /* of our own messages (RFC 3971 5.3.2) */
 #define NDP_MAX_LEN 64    /* longest message emitted here */
+#define NDP_RDNSS_MAX 4   /* name servers taken from one RA */
+#define NDP_DNSSL_MAX 4   /* search domains taken from one RA */
+#define NDP_NAME_MAX 64   /* longest domain taken, with its zero byte */
 #define NDP_INFINITE 0xffffffffu
 
 struct ndp_prefix {
@@ -28,6 +31,12 @@ struct ndp_options {
 	uint32_t mtu;
 	uint8_t n_prefix;
 	struct ndp_prefix prefix[NDP_PREFIX_MAX];
+	/* RFC 8106; names as text, letters, digits, "-" and "_" only */
+	uint8_t n_rdnss, n_dnssl;
+	struct ip_addr rdnss[NDP_RDNSS_MAX];
+	uint32_t rdnss_life_s[NDP_RDNSS_MAX];
+	char dnssl[NDP_DNSSL_MAX][NDP_NAME_MAX];
+	uint32_t dnssl_life_s[NDP_DNSSL_MAX];
 };
 
 struct ndp_message {

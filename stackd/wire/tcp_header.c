@@ -56,6 +56,7 @@ static void parse_option(uint8_t kind, struct rcur o, struct tcp_options *ret)
 	}
 }
 
+/* [RFC9293 3.1 MUST-4] [RFC9293 3.2 MUST-64] */
 static void parse_options(struct rcur *cur, struct tcp_options *ret)
 {
 	while (rcur_left(cur)) {
@@ -79,6 +80,7 @@ static void parse_options(struct rcur *cur, struct tcp_options *ret)
 	}
 }
 
+/* [RFC9293 3.1 MUST-1, MUST-5] */
 int tcp_header_parse(const void *data, size_t len, struct tcp_header *ret)
 {
 	struct rcur cur = rcur_of(data, len), opts;
@@ -145,6 +147,7 @@ static void emit_pair(struct wcur *cur, uint8_t a, uint8_t b)
 	wcur_8(cur, b);
 }
 
+/* [RFC9293 3.1 MUST-68, MUST-69] */
 static void emit_options(struct wcur *cur, const struct tcp_options *o)
 {
 	size_t n = sack_fits(o);

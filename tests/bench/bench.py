@@ -171,7 +171,27 @@ class Slirp(Relay):
         check(b"return" in answer, answer.decode())
 
 
+class ByPreload(Stackd):
+    """Programs on the stack by the preload library alone."""
+    kind = "preload"
+    mode = "preload"
+
+    def __init__(self, build):
+        Net.__init__(self, build, mtu=1500, mode=self.mode)
+
+
+class BySeccomp(ByPreload):
+    kind = "seccomp"
+    mode = "seccomp"
+
+
+class ByBoth(ByPreload):
+    kind = "both"
+    mode = "auto"
+
+
 PEERS = (Kernel, Stackd, Pasta, Slirp)
+WAYS = (Kernel, ByPreload, ByBoth, BySeccomp)
 
 
 # ---- the tasks -------------------------------------------------------------
@@ -251,7 +271,7 @@ class Bench:
 
     # connections per second
     def conn(self):
-        if self.rig.kind in ("kernel", "stackd"):
+        if self.rig.kind not in ("pasta", "slirp4netns"):
             self.conn_once("connections /s", "serve", [])
         self.conn_once("with one byte /s", "serve-byte", ["byte"])
 
@@ -296,6 +316,27 @@ class Bench:
             c.stop()
             s.stop()
 
+    # the ways into a program: cost of a call, connections per second
+
+    def trap(self):
+        c = self.rig.prog([self.tool("trap"), self.rig.address("p", 4), "7050",
+                           str(self.seconds / 10)])
+        for line in c.ok(120).strip().split("\n"):
+            name, ns = line.split()
+            self.out[f"{name.replace('_', ' ')} us"] = int(ns) / 1000
+        self.conn()                 # the server is the program on the stack
+        self.calls()
+
+    def calls(self):
+        """The client is the program on the stack."""
+        s = self.rig.host([self.tool("connrate"), "serve",
+                           self.rig.address("h", 4), "7060"]).says("ready")
+        c = self.rig.prog([self.tool("connrate"), "call",
+                           self.rig.address("h", 4), "7060", str(CLIENTS),
+                           str(self.seconds)])
+        self.out["connects /s"] = float(c.ok(60).split()[0])
+        s.stop()
+
 
 def settle():
     time.sleep(0.5)     # caches of the kernel's allocators come to rest
@@ -327,44 +368,109 @@ def available_kib():
     return 0
 
 
-# ---- rounds and the table --------------------------------------------------
+# ---- rounds and the tables --------------------------------------------------
 
-def run_rig(cls, args, tasks, results, errors):
-    for task in tasks:
+def keep(results, kind, out):
+    for k, v in out.items():
+        results.setdefault(k, {}).setdefault(kind, []).append(v)
+
+
+def failed(kind, task, e, errors):
+    errors.append(f"{kind} {task}: {e}")
+    note(f"  {kind} {task} failed: "
+         f"{str(e).strip().splitlines()[0][:200]}")
+
+
+class Group:
+    """One table: peers that do the same tasks, in turns.
+
+    tasks: words of the command line; kinds: columns, the peers; ours and
+    others: the ratios printed; round(): every peer once, values into
+    `results` by keep(), what went wrong into `errors` by failed().
+    """
+    tasks = ()
+    kinds = ()
+    ours, others = "", ()
+    by_default = True
+
+    def round(self, args, tasks, results, errors):
+        raise NotImplementedError
+
+
+class Rigs(Group):
+    """Peers that are networks: one rig per task."""
+
+    def __init__(self, classes, tasks, ours, others, by_default=True):
+        self.classes, self.tasks, self.by_default = classes, tasks, by_default
+        self.kinds = [c.kind for c in classes]
+        self.ours, self.others = ours, others
+
+    def round(self, args, tasks, results, errors):
+        for cls in self.classes:
+            if args.peers and cls.kind not in args.peers.split(","):
+                continue
+            note(f"  {cls.kind}")
+            for task in tasks:
+                self.run(cls, args, task, results, errors)
+
+    def run(self, cls, args, task, results, errors):
         try:
             with cls(args.build) as rig:
                 b = Bench(rig, args)
                 try:
                     getattr(b, task)()
                 finally:
-                    for k, v in b.out.items():
-                        results.setdefault(k, {}).setdefault(
-                            cls.kind, []).append(v)
+                    keep(results, cls.kind, b.out)
         except (Failure, OSError, subprocess.SubprocessError) as e:
-            errors.append(f"{cls.kind} {task}: {e}")
-            note(f"  {cls.kind} {task} failed: "
-                 f"{str(e).strip().splitlines()[0][:200]}")
+            failed(cls.kind, task, e, errors)
         finally:
             remove_namespaces()
 
 
-def run_tls(args, rounds, results, errors):
-    """All terminators, in turns."""
-    run(["ip", "link", "set", "lo", "up"])
-    keys = tls_bench.make_keys()
-    server = tls_bench.backend(args)
-    for i in range(rounds):
+class Terminators(Group):
+    """TLS in, clear out, on the kernel's loopback."""
+    tasks = ("tls",)
+    kinds = [c.kind for c in tls_bench.TERMINATORS]
+    ours, others = "tls_term", ("nginx", "haproxy")
+
+    def round(self, args, tasks, results, errors):
+        run(["ip", "link", "set", "lo", "up"])
+        keys = tls_bench.make_keys()
+        server = tls_bench.backend(args)
         for cls in tls_bench.TERMINATORS:
-            note(f"round {i + 1} of {rounds}: {cls.kind}")
+            note(f"  {cls.kind}")
             try:
-                for k, v in tls_bench.run_terminator(cls, args,
-                                                     keys).items():
-                    results.setdefault(k, {}).setdefault(cls.kind,
-                                                         []).append(v)
+                keep(results, cls.kind,
+                     tls_bench.run_terminator(cls, args, keys))
             except (Failure, OSError, subprocess.SubprocessError) as e:
-                errors.append(f"{cls.kind} tls: {e}")
-                note(f"  failed: {str(e).strip().splitlines()[0][:200]}")
-    server.stop(3)
+                failed(cls.kind, "tls", e, errors)
+        server.stop(3)
+
+
+class Printing(Group):
+    """printd and CUPS to the same paper."""
+    tasks = ("print",)
+    kinds = print_bench.KINDS
+    ours, others = "printd", ("cups",)
+
+    def round(self, args, tasks, results, errors):
+        for kind in print_bench.RUNS:
+            note(f"  {kind}")
+            try:
+                who, row = print_bench.run(kind, args)
+                keep(results, who, row)
+            except (Failure, OSError, subprocess.SubprocessError) as e:
+                failed(kind, "print", e, errors)
+            finally:
+                remove_namespaces()
+
+
+GROUPS = (
+    Rigs(PEERS, TASKS, "stackd", ("kernel", "pasta")),
+    Rigs(WAYS, ("trap",), "seccomp", ("preload",), by_default=False),
+    Terminators(),
+    Printing(),
+)
 
 
 def note(text):
@@ -382,70 +488,67 @@ def show(value):
     return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
 
 
-def print_table(table, kinds, ours, others):
-    head = ["", *kinds, *(f"{ours}/{o}" for o in others)]
+def print_table(table, group):
+    head = ["", *group.kinds, *(f"{group.ours}/{o}" for o in group.others)]
     width = max(14, *(len(h) + 2 for h in head))
     form = ("{:<26}" + f"{{:>{width}}}" * (len(head) - 1)).format
     print(form(*head))
     for k, row in table.items():
-        cells = [show(row.get(x)) for x in kinds]
-        for other in others:
-            mine, base = row.get(ours), row.get(other)
+        cells = [show(row.get(x)) for x in group.kinds]
+        for other in group.others:
+            mine, base = row.get(group.ours), row.get(other)
             cells.append(f"{mine / base:.2f}" if mine and base else "-")
         print(form(k, *cells))
+    print()
 
 
-def main():
+def arguments():
+    words = [t for g in GROUPS for t in g.tasks]
     a = argparse.ArgumentParser()
     a.add_argument("--build", required=True)
     a.add_argument("--json", action="store_true")
     a.add_argument("--quick", action="store_true")
     a.add_argument("--rounds", type=int, default=0)
-    a.add_argument("--peers", default=",".join(c.kind for c in PEERS))
+    a.add_argument("--peers", default="", help="of the first table, by comma")
     a.add_argument("task", nargs="*", metavar="TASK",
-                   help="of: " + " ".join(TASKS + ("tls", "print")))
+                   help="of: " + " ".join(words))
     args = a.parse_args()
     args.build = os.path.realpath(args.build)
     for t in args.task:
-        if t not in TASKS + ("tls", "print"):
-            a.error(f"no such task: {t}")
+        if t not in words:
+            a.error(f"no such task: {t}; there are {' '.join(words)}")
+    return args
+
+
+def main():
+    args = arguments()
     inside(3000)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     rounds = args.rounds or (1 if args.quick else 3)
-    results, tls, errors = {}, {}, []
-    tasks = [t for t in args.task or TASKS if t in TASKS]
-    for i in range(rounds):
-        for cls in PEERS:
-            if tasks and cls.kind in args.peers.split(","):
-                note(f"round {i + 1} of {rounds}: {cls.kind}")
-                run_rig(cls, args, tasks, results, errors)
-    if "tls" in args.task or not args.task:
-        run_tls(args, rounds, tls, errors)
-    printing = {}
-    if "print" in args.task or not args.task:
-        print_bench.run_print(args, rounds, printing, errors, note)
-    table, tls_table = median_table(results), median_table(tls)
-    printed = median_table(printing)
+    errors, tables = [], []
+    for g in GROUPS:
+        tasks = [t for t in g.tasks
+                 if t in args.task or (g.by_default and not args.task)]
+        results = {}
+        for i in range(rounds if tasks else 0):
+            note(f"{' '.join(tasks)}: round {i + 1} of {rounds}")
+            g.round(args, tasks, results, errors)
+        if results:
+            tables.append((g, results))
     if args.json:
         print(json.dumps({"cpus": os.cpu_count(),
                           "kernel": os.uname().release, "rounds": rounds,
-                          "median": table, "all": results,
-                          "tls": {"median": tls_table, "all": tls},
-                          "print": {"median": printed, "all": printing},
+                          "tables": [{"tasks": g.tasks,
+                                      "median": median_table(r), "all": r}
+                                     for g, r in tables],
                           "errors": errors}, indent=1))
     else:
-        if table:
-            print_table(table, [c.kind for c in PEERS], "stackd",
-                        ("kernel", "pasta"))
-        if tls_table:
-            print_table(tls_table, [c.kind for c in tls_bench.TERMINATORS],
-                        "tls_term", ("nginx", "haproxy"))
-        if printed:
-            print_table(printed, print_bench.KINDS, "printd", ("cups",))
+        for g, r in tables:
+            print_table(median_table(r), g)
         print("\n".join(errors))
     sys.stdout.flush()
-    os._exit(1 if any(e.startswith(("stackd", "kernel", "tls_term")) for e in errors)
-             else 0)
+    mine = {"kernel", *(g.ours for g in GROUPS)}
+    os._exit(1 if any(e.split()[0] in mine for e in errors) else 0)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ for both.
 """
 
 import os
-import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "net"))
-from couplet_net import WORK, Failure, Net, remove_namespaces, wait_for
+from couplet_net import WORK, Net, wait_for
 from couplet_print import FakePrinter, Printd, cupsd, read_all
 from test_printd_hard import lpd_of, resident_kib
 from tn_printer import Clients
@@ -144,20 +143,13 @@ def tn3270e(net, n, pages):
     return out
 
 
-def run_print(args, rounds, results, errors, note):
+RUNS = KINDS + ("tn3270e",)
+
+
+def run(kind, args):
+    """(column, values) of one run in a network of its own."""
     n, pages = (30, 500) if args.quick else (150, 3000)
-    for i in range(rounds):
-        for kind in KINDS + ("tn3270e",):
-            note(f"round {i + 1} of {rounds}: print, {kind}")
-            try:
-                with Net(args.build, kernel=True, fd_limit=25000) as net:
-                    row = tn3270e(net, n, pages) if kind == "tn3270e" \
-                        else one(kind, net, n, pages)
-                name = "printd" if kind == "tn3270e" else kind
-                for k, v in row.items():
-                    results.setdefault(k, {}).setdefault(name, []).append(v)
-            except (Failure, OSError, subprocess.SubprocessError) as e:
-                errors.append(f"{kind} print: {e}")
-                note(f"  failed: {str(e).strip().splitlines()[0][:200]}")
-            finally:
-                remove_namespaces()
+    with Net(args.build, kernel=True, fd_limit=25000) as net:
+        row = tn3270e(net, n, pages) if kind == "tn3270e" \
+            else one(kind, net, n, pages)
+    return "cups" if kind == "cups" else "printd", row

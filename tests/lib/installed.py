@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 WANTED = {
-    "programs": r"/s?bin/(stackd|stackctl|stackrun)$",
+    "programs": r"/s?bin/(stackd|stackctl|stackrun|couplet-keys)$",
     "libraries": r"/lib/.*lib(couplet|couplet-preload)\.so",
     "manual pages": r"/share/man/man[1-9]/[\w.-]+\.[1-9](\.gz)?$",
     "units": r"lib/systemd/system/[\w@.-]+\.service$",
@@ -24,7 +24,8 @@ WANTED = {
 }
 PAGES = ["printd.8", "printctl.8", "printd.deck.5", "libcouplet-print.3",
          "stackd.8", "stackctl.8", "stackrun.1", "stackd.deck.5",
-         "couplet-deck.5", "couplet-messages.7", "couplet.7"]
+         "couplet-deck.5", "couplet-messages.7", "couplet.7",
+         "couplet-keys.1"]
 EXPOSURE_MAX = 30       # tenths, as systemd-analyze counts
 
 problems = []

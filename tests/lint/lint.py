@@ -28,6 +28,7 @@ ARROWS = {
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
     "client": {"ipc", "msg", "deck"},
     "divert": {"client"},
+    "eza": {"client"},
     "keys": {"daemon"},
     "tls": {"keys"},
     "upgrade": set(),
@@ -63,8 +64,8 @@ ARROWS = {
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-          "client", "divert", "keys", "tls", "upgrade", "relay", "tlsdeck",
-          "ftp", "tn3270"}
+          "client", "eza", "divert", "keys", "tls", "upgrade", "relay",
+          "tlsdeck", "ftp", "tn3270"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa", "session"}, "loop.h": set(),
                   "display.h": set()}
@@ -104,7 +105,7 @@ LIBRARIES = [
     (re.compile(r"^seccomp\.h"), {"daemon", "client", "keys"}),
     (re.compile(r"^cap-ng\.h"), {"daemon"}),
     (re.compile(r"^ares"), {"client", "ev", ""}),
-    (re.compile(r"^json"), {"console", "msg", ""}),
+    (re.compile(r"^json"), {"console", "msg", "keys", ""}),
     (re.compile(r"^curl/"), {"session"}),
     (re.compile(r"^cups/"), {""}),
     (re.compile(r"^zlib"), {"spool"}),

@@ -5,6 +5,7 @@ TLS on the wire.
     test_tlsd.py --build DIR CASE...
 """
 
+import json
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 from couplet_net import (PROGS, PYTHON, WORK, check, check_equal, main, needs, options,
-                         wait_for)
+                         sanitized, wait_for)
 from test_programs import fetch, host_in_url, make_file, nginx, sha_of
 from tls_net import (CERTS, Tlsd, Wire, make_ca, make_cert, revoke,
                      standard_certs)
@@ -490,6 +491,126 @@ def test_reload_keeps_connections(net):
     check("CPLT506E" in tlsd.proc.text(), "the reason is told")
     _, out = s_client(net, "-showcerts")
     check("CN = NEWER" in out, out)
+    tlsd.idle()
+    tlsd.stop()
+
+
+# ---- other TLS programs ----------------------------------------------------
+
+@options(seconds=200)
+def test_gnutls_cli(net):
+    """gnutls-cli, which resumes on a second connection."""
+    needs("gnutls-cli", "openssl")
+    standard_certs()
+    tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"])
+    p = echo_server(net)
+    for priority in ("NORMAL:-VERS-ALL:+VERS-TLS1.2", "NORMAL"):
+        with open("/dev/null", "rb") as f:
+            c = net.host(["gnutls-cli", "--resume", "--waitresumption",
+                          "--x509cafile", CA, "--priority", priority,
+                          "-p", "7443", net.address("p", 4)],
+                         name="gnutls-cli", stdin=f)
+        c.ok(60)
+        check("*** This is a resumed session" in c.text(), c.text())
+    check(tlsd.query("COUNTERS")["resumed"] >= 2, "resumptions are counted")
+    check(p.text().count(" end 0 ") >= 1, p.text())
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=200)
+def test_sslscan(net):
+    """Only TLS 1.2 and 1.3, only suites with forward secrecy; legacy suites
+    when the deck asks for them, with a warning."""
+    needs("sslscan", "openssl")
+    standard_certs()
+    deck = SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"]
+    tlsd = Tlsd(net, deck)
+    echo_server(net)
+
+    def scan():
+        return net.host(["sslscan", "--no-colour", f"{net.address('p', 4)}:7443"],
+                        name="sslscan").ok(120)
+    out = scan()
+    for name in ("SSLv2", "SSLv3", "TLSv1.0", "TLSv1.1"):
+        check(f"{name}     disabled" in out or f"{name}   disabled" in out,
+              f"{name}: {out}")
+    for word in ("RC4", "NULL", "DES", "EXP", "-CBC", "AES128-SHA",
+                 "AES256-SHA"):
+        lines = [x for x in out.split("\n")
+                 if ("Accepted" in x or "Preferred" in x) and word in x]
+        check(not lines, f"{word}: {lines}")
+    check("heartbleed" not in out or "not vulnerable to heartbleed" in out,
+          out)
+    check("Session renegotiation not supported" in out, out)
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=700)
+def test_testssl(net):
+    """testssl.sh finds nothing that costs a grade."""
+    needs("testssl", "openssl")
+    standard_certs()
+    tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 8080 AS 8443 SSL"])
+    nginx_clear(net)
+    report = WORK + "/testssl.json"
+    net.host(["testssl", "--quiet", "--color", "0", "--warnings", "batch",
+              "--add-ca", CA, "--jsonfile", report, "-p", "-s", "-U",
+              "--nodns", "none",
+              f"https://{net.address('p', 4)}:8443"],
+             name="testssl").wait(600)
+    with open(report, encoding="utf-8") as f:
+        findings = json.load(f)
+    check(len(findings) > 20, f"only {len(findings)} findings")
+    bad = [f"{x['id']}: {x['finding']}" for x in findings
+           if x["severity"] in ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+           and not x["id"].startswith(TESTSSL_OTHERS)]
+    check(not bad, "\n".join(bad))
+    tlsd.idle()
+    tlsd.stop()
+
+
+# What the program answers, not TLS; and the test's own CA.
+TESTSSL_OTHERS = ("BREACH", "scan", "engine", "old_fart", "clientsimulation",
+                  "DNS", "cert_", "OCSP", "HSTS")
+
+
+@options(seconds=200)
+def test_renegotiation_is_refused(net):
+    """A client that renegotiates is cut off or ignored."""
+    needs("openssl")
+    standard_certs()
+    tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"])
+    echo_server(net, "echo")
+    text = WORK + "/r.in"
+    with open(text, "w", encoding="ascii") as f:
+        f.write("R\n")
+    with open(text, "rb") as f:
+        p = net.host(["openssl", "s_client", "-connect",
+                      f"{net.address('p', 4)}:7443", "-CAfile", CA, "-tls1_2",
+                      "-no_ign_eof"], name="s_client", stdin=f)
+    p.wait(60)
+    check("RENEGOTIATING" in p.text(), p.text())
+    check("no renegotiation" in p.text() or "error" in p.text() or
+          "alert" in p.text(), p.text())
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=300)
+def test_large_transfer(net):
+    """Many bytes with a checksum, both ways at once."""
+    needs("openssl")
+    standard_certs()
+    n = (64 << 20) if sanitized(net.build) else (1 << 30)
+    tlsd = Tlsd(net, SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"])
+    p = echo_server(net)
+    ends = [tlsend(net, "call", "notify", f"bytes={n}") for _ in range(2)]
+    for e in ends:
+        e.ok(250)
+    wait_for(lambda: p.text().count(f"end {n} ") == 2, "both ends", 60)
+    check_equal(tlsd.query("RULES")[0]["bytes_in"], 2 * n, "bytes counted")
     tlsd.idle()
     tlsd.stop()
 

@@ -63,6 +63,7 @@ def dnsmasq(net):
             for i in range(1, 60)]
     p = net.host(["dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts",
                   "--log-queries", "--log-facility=-", "--local-ttl=60",
+                  "--local=/test/",
                   "--bind-interfaces", f"--listen-address={V4_HOST}",
                   f"--listen-address={V6_HOST}", "--user=root",
                   "--pid-file=",
@@ -252,6 +253,65 @@ def test_curl_by_host_name(net):
                 want = V4_HOST if family == "-4" else V6_HOST
                 check_equal(out.strip(), f"{want} 200",
                             f"curl {family} {name}, {mode}")
+
+
+RESOLVE = """
+import ctypes, socket, sys
+libc = ctypes.CDLL(None)
+b = ctypes.create_string_buffer(65536)
+for name, kind in (("web.example.test", 1), ("web.example.test", 28),
+                   ("many.example.test", 1), ("no.example.test", 1)):
+    print(name, kind, libc.res_query(name.encode(), 1, kind, b, len(b)))
+    if name.startswith("web"):
+        print(b.raw.find(socket.inet_pton(
+            socket.AF_INET if kind == 1 else socket.AF_INET6,
+            sys.argv[1 + kind // 28])) > 0)
+print("search", libc.res_search(b"web", 1, 1, b, len(b)) > 0)
+for name in ("web", "web.example.test", "WEB.example.test", "many"):
+    a = socket.getaddrinfo(name, 80, type=socket.SOCK_STREAM)
+    print(name, len(a), a[0][4][0])
+print(socket.gethostbyname("tablehost"), socket.gethostbyname("web"))
+print(socket.getfqdn(sys.argv[1]))
+try:
+    socket.getaddrinfo("no.example.test", 80)
+except socket.gaierror as e:
+    print("EAI", e.errno)
+"""
+
+
+@options(seconds=200, on_kernel=False, deck_extra=NAMES +
+         "\nSEARCH none.test example.test")
+def test_resolver_of_libc(net):
+    """getaddrinfo(), gethostbyname() and res_query(): by the library, and
+    libc's own under the supervisor."""
+    log = dnsmasq(net)
+    for mode in ("preload", "auto", "seccomp"):
+        before = log.text().count("query[A] web.example.test")
+        out = on_stack(net, mode, [PYTHON, "-c", RESOLVE, V4_HOST,
+                                   V6_HOST]).ok()
+        lines = out.strip().split("\n")
+        lengths = [int(x.split()[2]) for x in
+                   (lines[0], lines[2], lines[4], lines[5])]
+        check(lengths[0] > 30 and lengths[1] > 40, out)
+        check(lengths[2] > 512, f"the answer over TCP: {out}")
+        check_equal(lengths[3], -1, "a name that does not exist")
+        check_equal([lines[1], lines[3]], ["True", "True"], "addresses")
+        check_equal(lines[6], "search True", "search list")
+        # fd77:: is unique local: IPv4 has precedence (RFC 6724 2.1); libc's
+        # table is that of RFC 3484
+        first = V4_HOST if mode != "seccomp" else V6_HOST
+        check_equal(lines[7:10], [f"web 2 {first}",
+                                  f"web.example.test 2 {first}",
+                                  f"WEB.example.test 2 {first}"], mode)
+        check(lines[10].startswith("many 59 "), out)
+        check_equal(lines[11], f"{V4_HOST} {V4_HOST}", "gethostbyname()")
+        check(lines[12].lower() == "tablehost", lines[12])
+        check_equal(lines[13], "EAI -2", "EAI_NONAME")
+        asked = log.text().count("query[A] web.example.test") - before
+        if mode != "seccomp":
+            # res_query, res_search, "web", "web.example.test"; then the
+            # cache answers, gethostbyname() asks for IPv4 alone
+            check(asked <= 5, f"{mode}: asked {asked} times")
 
 
 # ---- no other network ------------------------------------------------------

@@ -155,7 +155,9 @@ static void start(struct script *s)
 		atexit(end_stackd);
 	registered = true;
 	script_deck(s, "WIRE", text, sizeof(text));
-	if (stackd.pid <= 0 || strcmp(text, stackd.deck) != 0)
+	/* what a router said stays: a stackd of its own */
+	if (stackd.pid <= 0 || strcmp(text, stackd.deck) != 0 ||
+	    strstr(text, "RA ON"))
 		start_stackd(s, text);
 	fd = (struct pollfd){.fd = stackd.wire, .events = POLLIN};
 	/* what an interface says when it comes up */
@@ -183,18 +185,16 @@ static void inject(struct script *s, const uint8_t *p, size_t len)
 {
 	if (send(stackd.wire, p, len, 0) != (ssize_t)len)
 		script_fail(s, "the wire: %s", strerror(errno));
+	/* stackd serves programs before devices: let it see this first */
+	usleep(3000);
 }
 
-/* What a layer 2 stack says by itself, now and then. */
-static bool is_chatter(const struct script *s, const uint8_t *p, size_t len)
+/* An announcement of an address: sent again some seconds after the start. */
+static bool is_announcement(const struct script *s, const uint8_t *p,
+			    size_t len)
 {
-	if (!s->l2 || len < 60)
-		return s->l2 && len >= 42 && p[12] == 8 && p[13] == 6 &&
-		       memcmp(p + 28, p + 38, 4) == 0;
-	/* IGMP, MLD, router solicitations */
-	return (p[12] == 8 && p[13] == 0 && p[23] == 2) ||
-	       (p[12] == 0x86 && p[20] == 0) ||
-	       (p[12] == 0x86 && p[20] == 58 && p[54] == 133);
+	return s->l2 && len >= 42 && p[12] == 8 && p[13] == 6 &&
+	       memcmp(p + 28, p + 38, 4) == 0;
 }
 
 /* For the peer of this script, or for nobody's? */
@@ -204,7 +204,7 @@ static bool is_ours(const struct script *s, const uint8_t *p, size_t len)
 	static const uint8_t v6_net[8] = {0x20, 0x01, 0x0d, 0xb8};
 	int at = script_ip_offset(s, p, len);
 
-	if (is_chatter(s, p, len))
+	if (is_announcement(s, p, len))
 		return false;
 	if (at < 0)
 		return true;

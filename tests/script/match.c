@@ -317,7 +317,8 @@ static void read_ip6(struct seen *s, const uint8_t *p, size_t len)
 	}
 	set(s, F_VERSION, 6);
 	set(s, F_TOS, get16(p) >> 4 & 0xff);
-	set(s, F_FLOW, get32(p) & 0xfffff);
+	if (get32(p) & 0xfffff) /* 0 is none */
+		set(s, F_FLOW, get32(p) & 0xfffff);
 	set(s, F_PLEN, get16(p + 4));
 	set(s, F_TTL, p[7]);
 	set_addr(s, F_SRC, p + 8, true);
@@ -410,7 +411,7 @@ static bool match_addr(struct script *s, const struct item *it,
 
 	if (it->var[0])
 		return bind_var(s, it->var, &v->addr);
-	if (ip_eq(&it->addr, &v->addr))
+	if (ip_eq(&it->addr, &v->addr) != it->other)
 		return true;
 	return script_fail(s, "an address is %s, not %s",
 			   ip_format(&v->addr, a), ip_format(&it->addr, b));

@@ -90,6 +90,31 @@ static bool in_time(struct script *s, const struct when *t, dur_t took)
 	return true;
 }
 
+/* What a layer 2 stack says by itself, now and then: reports of groups,
+ * router solicitations. */
+bool script_is_chatter(const struct script *s, const uint8_t *p, size_t len)
+{
+	if (!s->l2 || s->chatter || len < 46)
+		return false;
+	if (p[12] == 8 && p[13] == 0)
+		return p[23] == 2;
+	return p[12] == 0x86 && len >= 62 &&
+	       (p[20] == 0 || (p[20] == 58 && p[54] == 133));
+}
+
+/* The next packet that is no chatter, or 0. */
+static size_t next_packet(struct script *s, dur_t wait)
+{
+	int64_t end = s->now_ns + wait.ns;
+	size_t len;
+
+	do
+		len = s->door->next(s, DUR_NS(MAX(end - s->now_ns, 0)), s->buf,
+				    sizeof(s->buf));
+	while (len && script_is_chatter(s, s->buf, len));
+	return len;
+}
+
 bool script_out(struct script *s, const char *when, char **w, unsigned n)
 {
 	struct packet_line l;
@@ -105,7 +130,7 @@ bool script_out(struct script *s, const char *when, char **w, unsigned n)
 	if (!*when && !s->door->real_time)
 		wait = DUR_NS(0);
 	s->waited_ns += t.at.ns;
-	len = s->door->next(s, wait, s->buf, sizeof(s->buf));
+	len = next_packet(s, wait);
 	if (!len)
 		return script_fail(s, "no packet within %.3f ms",
 				   (double)wait.ns / 1e6);
@@ -116,6 +141,41 @@ bool script_out(struct script *s, const char *when, char **w, unsigned n)
 	snprintf(s->error + strlen(s->error),
 		 sizeof(s->error) - strlen(s->error), "; got: %s", text);
 	return false;
+}
+
+/* Looks at all packets until `t.at` has passed: is one of them this? */
+static bool found(struct script *s, const struct packet_line *l, dur_t wait)
+{
+	int64_t end = s->now_ns + wait.ns;
+	size_t len;
+	bool hit;
+
+	while ((len = s->door->next(s, DUR_NS(MAX(end - s->now_ns, 0)), s->buf,
+				    sizeof(s->buf)))) {
+		hit = script_match(s, l, s->buf, len);
+		s->failed = false;
+		if (hit)
+			return true;
+	}
+	return false;
+}
+
+/* "await@<3s PACKET": it comes, whatever else does. "never@3s PACKET". */
+bool script_find(struct script *s, const char *when, bool wanted, char **w,
+		 unsigned n)
+{
+	struct packet_line l;
+	struct when t;
+
+	if (!read_when(s, when, &t) || !script_packet_line(s, w, n, &l))
+		return false;
+	s->waited_ns += t.at.ns;
+	if (wanted && s->door->real_time)
+		t.at = dur_add(t.at, LIVE_PATIENCE);
+	if (found(s, &l, t.at) == wanted)
+		return true;
+	return script_fail(s, wanted ? "the packet does not come"
+				     : "the packet that must not come");
 }
 
 bool script_quiet(struct script *s, char **w, unsigned n)
@@ -129,7 +189,7 @@ bool script_quiet(struct script *s, char **w, unsigned n)
 	s->waited_ns += d.ns;
 	if (s->door->real_time)
 		d = dur_max(d, LIVE_SILENCE);
-	len = s->door->next(s, d, s->buf, sizeof(s->buf));
+	len = next_packet(s, d);
 	if (!len)
 		return true;
 	return script_fail(s, "a packet instead of silence: %s",

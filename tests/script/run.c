@@ -67,6 +67,11 @@ static bool packet_step(struct script *s, char **w, unsigned n, bool *ret)
 		*ret = script_out(s, w[0] + 3, w + 1, n - 1);
 		return true;
 	}
+	if (strncmp(w[0], "await@", 6) == 0 ||
+	    strncmp(w[0], "never@", 6) == 0) {
+		*ret = script_find(s, w[0] + 5, w[0][0] == 'a', w + 1, n - 1);
+		return true;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		if (strcmp(steps[i].word, w[0]) == 0) {
 			*ret = steps[i].run(s, w + 1, n - 1);
@@ -132,6 +137,8 @@ static dur_t time_named(const char *text)
 		n = script_split(line, w);
 		if (n && strncmp(w[0], "out@", 4) == 0)
 			t = w[0] + 4 + (w[0][4] == '<');
+		else if (n && strncmp(w[0], "never@", 6) == 0)
+			t = w[0] + 6;
 		else if (n > 1 && (strcmp(w[0], "quiet") == 0 ||
 				   strcmp(w[0], "wait") == 0 ||
 				   strcmp(w[0], "drain") == 0))
@@ -189,10 +196,11 @@ void script_deck(const struct script *s, const char *adapter, char *buf,
 			     s->l2 ? " LAYER2 020000000001" : "", adapter,
 			     s->mtu);
 	if (s->mtu >= 1280)
-		n += (size_t)snprintf(buf + n, cap - n,
-				      "LINK OSA0 1 2001:db8::1 /64 %u\n"
-				      "ROUTE OSA0 ::0 ::0 2001:db8::fe 1\n",
-				      s->mtu);
+		n += (size_t)snprintf(
+			buf + n, cap - n, "LINK OSA0 1 2001:db8::1 /64 %u\n%s",
+			s->mtu,
+			/* with neighbour discovery routers say so themselves */
+			s->l2 ? "" : "ROUTE OSA0 ::0 ::0 2001:db8::fe 1\n");
 	snprintf(buf + n, cap - n,
 		 "IP DAD 0 ARP_PROBES 0 RA OFF\n%sATTACH TCP/IP\n",
 		 s->deck_text);
@@ -263,10 +271,12 @@ int script_run(const char *path, const struct door *door, unsigned number)
 		return 1;
 	}
 	look_ahead(&s, text);
-	if (door->real_time &&
-	    (!s.live_ok || time_named(text).ns > LIVE_WAIT_MAX.ns)) {
+	if (door->real_time && (!s.live_ok || s.chatter ||
+				time_named(text).ns > LIVE_WAIT_MAX.ns)) {
 		printf("left out %s:%s\n", s.name,
-		       s.live_ok ? " waits long" : s.why_not_live);
+		       !s.live_ok  ? s.why_not_live
+		       : s.chatter ? " an interface's start is over there"
+				   : " waits long");
 		free(text);
 		return 77;
 	}

@@ -116,6 +116,7 @@ struct item {
 	int field;   /* enum field */
 	bool absent; /* "-ts": must not be there */
 	bool any;    /* "*": must be there, with any value */
+	bool other;  /* "!ADDRESS": any but this */
 	int64_t n, n2, n3;
 	struct ip_addr addr;
 	uint8_t bytes[128];
@@ -254,6 +255,9 @@ size_t script_build(struct script *s, const struct packet_line *l);
  * sequence numbers and variables. */
 bool script_match(struct script *s, const struct packet_line *l,
 		  const uint8_t *p, size_t len);
+/* A report of a group or a router solicitation, in a script that does not
+ * look at these. */
+bool script_is_chatter(const struct script *s, const uint8_t *p, size_t len);
 /* Keeps a packet of the stack for quoting. */
 void script_remember(struct script *s, const uint8_t *p, size_t len);
 /* One line of text about a packet, for messages; returns `buf`. */

@@ -9,12 +9,14 @@
 #include "script.h"
 
 /* How long a live stack may take for what the engine does at once. */
-#define LIVE_PATIENCE DUR_S(30)
+#define LIVE_PATIENCE DUR_S(20)
 
 /* Each takes the words behind the step's own; false after script_fail(). */
 bool script_in(struct script *s, char **w, unsigned n);
 /* `when`: "" or "@1s" "@1s~100ms" "@<1s". */
 bool script_out(struct script *s, const char *when, char **w, unsigned n);
+bool script_find(struct script *s, const char *when, bool wanted, char **w,
+		 unsigned n);
 bool script_quiet(struct script *s, char **w, unsigned n);
 bool script_drain(struct script *s, char **w, unsigned n);
 /* A call with its own word in front. */

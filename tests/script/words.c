@@ -246,6 +246,10 @@ static bool read_pair(const char *text, struct item *it)
 
 static bool read_addr(struct script *s, const char *text, struct item *it)
 {
+	if (text[0] == '!') {
+		it->other = true;
+		text++;
+	}
 	if (text[0] == '$')
 		snprintf(it->var, sizeof(it->var), "%s", text + 1);
 	if (script_addr(s, text, &it->addr)) {

@@ -203,6 +203,7 @@ static void ping_comes_back(void **state UNUSED)
 	struct ip_event ev;
 	uint8_t reply[100];
 
+	/* [RFC4443 4.1] */
 	assert_int_equal(ip_ping(w.ips, &d, NULL, 77, 3, 0x1122334455667788u,
 				 32, 0, w.now),
 			 0);

@@ -137,14 +137,24 @@ static void test_set_up_copies_feed(void **state)
 	c.copies = 2;
 	c.feed_after = true;
 	c.setup_len = 2;
-	memcpy(c.setup, "\x1b" "E", 2);
+	memcpy(c.setup,
+	       "\x1b"
+	       "E",
+	       2);
 	c.teardown_len = 1;
 	c.teardown[0] = 'T';
-	assert_gives(g, j, &c, "\x1b" "Ex\n\fT\x1b" "Ex\n\fT", 12);
+	assert_gives(g, j, &c,
+		     "\x1b"
+		     "Ex\n\fT\x1b"
+		     "Ex\n\fT",
+		     12);
 	c.crlf = true;
 	c.separator = "job";
 	c.copies = 1;
-	assert_gives(g, j, &c, "\x1b" "Ejob\fx\r\n\fT", 11);
+	assert_gives(g, j, &c,
+		     "\x1b"
+		     "Ejob\fx\r\n\fT",
+		     11);
 }
 
 static void test_text_into_scs(void **state)
@@ -202,10 +212,10 @@ static void test_long_record(void **state)
 static void test_streams_become_text(void **state)
 {
 	struct ground *g = *state;
-	struct spool_job *scs = job_of(g, SPOOL_SCS, "\xc8\xc9\x15\xe8\x15", 5,
-				       2);
-	struct spool_job *lu3 = job_of(g, SPOOL_LU3,
-				       "\xf1\xc8\xc8\xc9\x15\x19", 6, 6);
+	struct spool_job *scs =
+		job_of(g, SPOOL_SCS, "\xc8\xc9\x15\xe8\x15", 5, 2);
+	struct spool_job *lu3 =
+		job_of(g, SPOOL_LU3, "\xf1\xc8\xc8\xc9\x15\x19", 6, 6);
 	struct source_conf c = conf_of(g, SOURCE_BYTES);
 
 	assert_gives(g, scs, &c, "HI\nY\n", 5);
@@ -245,12 +255,18 @@ static void test_what_cannot_be(void **state)
 {
 	struct ground *g = *state;
 	struct spool_job *pdf = job_of(g, SPOOL_PDF, "%PDF-", 5, 0);
-	struct spool_job *raw = job_of(g, SPOOL_RAW, "\x1b" "E", 2, 0);
+	struct spool_job *raw = job_of(g, SPOOL_RAW,
+				       "\x1b"
+				       "E",
+				       2, 0);
 	struct source_conf c = conf_of(g, SOURCE_SCS);
 	struct source *s;
 
 	assert_int_equal(source_new(g->s, pdf, &c, &s), -ENOTSUP);
-	assert_gives(g, raw, &c, "\x35\x02\x1b" "E", 4);
+	assert_gives(g, raw, &c,
+		     "\x35\x02\x1b"
+		     "E",
+		     4);
 	c.target = SOURCE_LU3;
 	assert_int_equal(source_new(g->s, raw, &c, &s), -ENOTSUP);
 	c.target = SOURCE_PDF;
@@ -295,8 +311,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_set_up_copies_feed, setup,
 					teardown),
 	cmocka_unit_test_setup_teardown(test_text_into_scs, setup, teardown),
-	cmocka_unit_test_setup_teardown(test_scs_passes_with_its_records,
-					setup, teardown),
+	cmocka_unit_test_setup_teardown(test_scs_passes_with_its_records, setup,
+					teardown),
 	cmocka_unit_test_setup_teardown(test_long_record, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_streams_become_text, setup,
 					teardown),

@@ -96,6 +96,8 @@ static void unformatted(void **state UNUSED)
 	PRINTS("A   B\n", U, A, LU3_SF, 0x4c, C3, LU3_SF, 0x40, C2, LU3_EM);
 	text.keep_trailing = true;
 	PRINTS("A  \n", U, A, 0x40, 0x40, LU3_NL, LU3_EM);
+	conf.nul_blank = true;
+	PRINTS("A B \n", U, A, 0, C2, 0, LU3_EM);
 }
 
 static void records_follow_each_other(void **state UNUSED)

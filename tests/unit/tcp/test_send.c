@@ -426,7 +426,7 @@ static void notsent_lowat_bounds_what_waits(void **state)
 
 /* ---- silence -------------------------------------------------------- */
 
-/* [RFC5681 4.1] */
+/* [RFC5681 4.1] [RFC2861 3.1] half of the window for each time-out */
 static void idle_sender_restarts_slowly(void **state)
 {
 	struct peer p;
@@ -443,8 +443,15 @@ static void idle_sender_restarts_slowly(void **state)
 	peer_drain(&p);
 	peer_send(&p, TCP_ACK, 1, 201, 0);
 	peer_wait(&p, DUR_MS(201));
+	p.c->cc.ssthresh = 20000;
 	peer_write(&p, 100);
-	assert_int_equal(p.c->cc.cwnd, 14600);
+	assert_int_equal(p.c->cc.cwnd, 50000);
+	assert_int_equal(p.c->cc.ssthresh, 75000); /* what it was */
+	peer_drain(&p);
+	peer_send(&p, TCP_ACK, 1, 301, 0);
+	peer_wait(&p, DUR_MS(2000));
+	peer_write(&p, 100);
+	assert_int_equal(p.c->cc.cwnd, 14600); /* the restart window */
 	peer_fini(&p);
 }
 

@@ -11,10 +11,11 @@
 #include "tls/tls.h"
 #include "unit.h"
 
-enum { FIX_IDENTS_MAX = 8 };
+enum { FIX_IDENTS_MAX = 32 };
 
 struct fix {
 	struct pki pki;
+	bool made_rsa;
 	struct keys *keys;
 	struct tls_trust *trust; /* the CA of pki */
 	struct tls_ident *ident[FIX_IDENTS_MAX];

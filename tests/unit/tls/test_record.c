@@ -1,0 +1,307 @@
+/* Bytes through sessions: limits, back pressure, ends, attacks. */
+#include "fixture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void open_two(struct fix *f, struct two *t, enum tls_version v)
+{
+	struct tls_policy_spec cs = fix_client(f), ss = fix_server(f, "EC");
+
+	cs.min_version = cs.max_version = v;
+	two_open(t, &cs, &ss, "server.test");
+	assert_int_equal(t->rc, 0);
+	assert_int_equal(t->rs, 0);
+	fix_forget(f, &ss);
+}
+
+static void bytes_arrive_in_order(void **state)
+{
+	static uint8_t out[100000], in[100000];
+	size_t sent = 0, got = 0;
+	struct two t;
+
+	for (size_t i = 0; i < sizeof out; i++)
+		out[i] = (uint8_t)(i * 7 + i / 251);
+	open_two(*state, &t, TLS_1_3);
+	t.pipe->up.per_pull = 1000;
+	while (got < sizeof out) {
+		ssize_t n;
+
+		if (sent < sizeof out) {
+			n = tls_session_write(t.c, out + sent,
+					      sizeof out - sent);
+			assert_true(n > 0 && n <= TLS_RECORD_MAX);
+			sent += (size_t)n;
+		}
+		while ((n = tls_session_read(t.s, in + got, sizeof in - got)) >
+		       0)
+			got += (size_t)n;
+		assert_true(got == sizeof out || n == -EAGAIN);
+	}
+	assert_memory_equal(in, out, sizeof out);
+	two_close(&t);
+}
+
+static void pieces_share_a_record(void **state)
+{
+	char a[] = "one ", b[] = "two ", c[] = "three", buf[64];
+	struct iovec iov[] = {{NULL, 0}, {a, 4}, {b, 4}, {c, 5}};
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	assert_int_equal(tls_session_writev(t.c, iov, 4), 13);
+	assert_int_equal(tls_session_read(t.s, buf, sizeof buf), 13);
+	assert_memory_equal(buf, "one two three", 13);
+	assert_int_equal(tls_session_writev(t.c, iov, 1), 0);
+	two_close(&t);
+}
+
+static void a_short_read_leaves_the_rest(void **state)
+{
+	char buf[8];
+	struct two t;
+
+	open_two(*state, &t, TLS_1_2);
+	assert_int_equal(tls_session_write(t.c, "abcdef", 6), 6);
+	assert_int_equal(tls_session_read(t.s, buf, 2), 2);
+	assert_int_equal(tls_session_pending(t.s), 4);
+	assert_int_equal(tls_session_read(t.s, buf, 8), 4);
+	assert_memory_equal(buf, "cdef", 4);
+	assert_int_equal(tls_session_pending(t.s), 0);
+	assert_int_equal(tls_session_read(t.s, buf, 8), -EAGAIN);
+	two_close(&t);
+}
+
+/* A wire that is full holds one record, and not a byte more. */
+static void a_full_wire_holds_one_record(void **state)
+{
+	static uint8_t buf[TLS_RECORD_MAX];
+	size_t got = 0;
+	struct two t;
+	ssize_t n;
+
+	open_two(*state, &t, TLS_1_3);
+	while (tls_session_read(t.c, buf, sizeof buf) > 0)
+		;
+	t.pipe->up.room = 100;
+	assert_int_equal(tls_session_write(t.c, buf, 5000), 5000);
+	assert_true(tls_session_wants(t.c) & TLS_WANTS_OUT);
+	assert_int_equal(tls_session_write(t.c, buf, 5000), -EAGAIN);
+	assert_int_equal(tls_session_flush(t.c), -EAGAIN);
+	assert_int_equal(tls_session_close(t.c), -EAGAIN);
+	t.pipe->up.room = SIZE_MAX;
+	assert_int_equal(tls_session_flush(t.c), 0);
+	assert_false(tls_session_wants(t.c) & TLS_WANTS_OUT);
+	while ((n = tls_session_read(t.s, buf, sizeof buf)) > 0)
+		got += (size_t)n;
+	assert_int_equal(got, 5000);
+	two_close(&t);
+}
+
+/* ---- the end
+ * -------------------------------------------------------------------- */
+
+static void close_notify_is_an_end(void **state)
+{
+	char buf[8];
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	assert_int_equal(tls_session_write(t.c, "x", 1), 1);
+	assert_int_equal(tls_session_close(t.c), 0);
+	assert_int_equal(tls_session_close(t.c), 0);
+	assert_int_equal(tls_session_write(t.c, "y", 1), -EPIPE);
+	assert_int_equal(tls_session_read(t.s, buf, 8), 1);
+	assert_int_equal(tls_session_read(t.s, buf, 8), 0);
+	assert_int_equal(tls_session_read(t.s, buf, 8), 0);
+	/* the other way still works */
+	assert_int_equal(tls_session_write(t.s, "z", 1), 1);
+	assert_int_equal(tls_session_read(t.c, buf, 8), 1);
+	assert_int_equal(tls_session_close(t.s), 0);
+	assert_int_equal(tls_session_read(t.c, buf, 8), 0);
+	two_close(&t);
+}
+
+static void a_held_close_is_flushed(void **state)
+{
+	char buf[8];
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	t.pipe->up.room = 0;
+	assert_int_equal(tls_session_close(t.c), -EAGAIN);
+	assert_true(tls_session_wants(t.c) & TLS_WANTS_OUT);
+	t.pipe->up.room = SIZE_MAX;
+	assert_int_equal(tls_session_flush(t.c), 0);
+	assert_int_equal(tls_session_read(t.s, buf, 8), 0);
+	two_close(&t);
+}
+
+static void truncation_is_a_reset(void **state)
+{
+	static const enum tls_version versions[] = {TLS_1_2, TLS_1_3};
+	char buf[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		struct two t;
+
+		open_two(*state, &t, versions[i]);
+		assert_int_equal(tls_session_write(t.c, "x", 1), 1);
+		t.pipe->up.eof = true;
+		assert_int_equal(tls_session_read(t.s, buf, 8), 1);
+		assert_int_equal(tls_session_read(t.s, buf, 8), -ECONNRESET);
+		assert_int_equal(two_kind(t.s), TLS_ERR_TRUNCATED);
+		assert_int_equal(tls_session_read(t.s, buf, 8), -ECONNRESET);
+		assert_int_equal(tls_session_write(t.s, "x", 1), -ECONNRESET);
+		assert_int_equal(tls_session_wants(t.s), 0);
+		two_close(&t);
+	}
+}
+
+static void half_a_record_is_a_reset(void **state)
+{
+	char buf[8];
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	assert_int_equal(tls_session_write(t.c, "hello", 5), 5);
+	t.pipe->up.len -= 3;
+	t.pipe->up.eof = true;
+	assert_int_equal(tls_session_read(t.s, buf, 8), -ECONNRESET);
+	two_close(&t);
+}
+
+static void a_changed_byte_is_found(void **state)
+{
+	struct tls_error e;
+	char buf[8];
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	assert_int_equal(tls_session_write(t.c, "hello", 5), 5);
+	t.pipe->up.buf[t.pipe->up.len - 1] ^= 1;
+	assert_int_equal(tls_session_read(t.s, buf, 8), -EPROTO);
+	tls_session_error(t.s, &e);
+	assert_int_equal(e.kind, TLS_ERR_PROTOCOL);
+	assert_int_equal(e.alert, 20); /* bad_record_mac */
+	/* and said */
+	assert_true(tls_session_read(t.c, buf, 8) < 0);
+	tls_session_error(t.c, &e);
+	assert_true(e.alert_received);
+	assert_int_equal(e.alert, 20);
+	two_close(&t);
+}
+
+static void what_io_says_is_passed_on(void **state)
+{
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	t.pipe->up.error = -EHOSTUNREACH;
+	assert_int_equal(tls_session_write(t.c, "x", 1), -EHOSTUNREACH);
+	assert_int_equal(two_kind(t.c), TLS_ERR_IO);
+	two_close(&t);
+}
+
+static void an_alert_on_request(void **state)
+{
+	struct tls_error e;
+	char buf[8];
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	tls_session_alert(t.s, 80);
+	assert_true(tls_session_read(t.c, buf, 8) < 0);
+	tls_session_error(t.c, &e);
+	assert_int_equal(e.alert, 80);
+	two_close(&t);
+}
+
+/* ---- what is not TLS
+ * --------------------------------------------------------------- */
+
+static void clear_text_instead_of_tls(void **state)
+{
+	static const char *const texts[] = {
+		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"SSH-2.0-OpenSSH_9.2\r\n",
+		"USER anonymous\r\n",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct fix *f = *state;
+		struct tls_policy_spec ss = fix_server(f, "EC");
+		struct pipe *p = pipe_new();
+		struct tls_policy *pol;
+		struct tls_session *s;
+		struct tls_error e;
+
+		assert_int_equal(tls_policy_new(&ss, &pol, f->why), 0);
+		assert_int_equal(
+			tls_session_new(pol, NULL, &pipe_io, &p->server, &s),
+			0);
+		memcpy(p->up.buf, texts[i], strlen(texts[i]));
+		p->up.len = strlen(texts[i]);
+		assert_int_equal(tls_session_handshake(s), -EPROTO);
+		tls_session_error(s, &e);
+		assert_int_equal(e.kind, TLS_ERR_NOT_TLS);
+		tls_session_free(s);
+		tls_policy_unref(pol);
+		fix_forget(f, &ss);
+		free(p);
+	}
+}
+
+static void a_peer_that_goes_away(void **state)
+{
+	struct fix *f = *state;
+	struct tls_policy_spec cs = fix_client(f);
+	struct pipe *p = pipe_new();
+	struct tls_policy *pol;
+	struct tls_session *s;
+
+	assert_int_equal(tls_policy_new(&cs, &pol, f->why), 0);
+	assert_int_equal(
+		tls_session_new(pol, "x.test", &pipe_io, &p->client, &s), 0);
+	assert_int_equal(tls_session_handshake(s), -EAGAIN);
+	assert_int_equal(tls_session_wants(s), TLS_WANTS_IN);
+	p->down.eof = true;
+	assert_int_equal(tls_session_handshake(s), -ECONNRESET);
+	assert_int_equal(two_kind(s), TLS_ERR_IO);
+	tls_session_free(s);
+	tls_policy_unref(pol);
+	free(p);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(bytes_arrive_in_order, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(pieces_share_a_record, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(a_short_read_leaves_the_rest, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(a_full_wire_holds_one_record, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(close_notify_is_an_end, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(a_held_close_is_flushed, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(truncation_is_a_reset, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(half_a_record_is_a_reset, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(a_changed_byte_is_found, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(what_io_says_is_passed_on, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(an_alert_on_request, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(clear_text_instead_of_tls, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(a_peer_that_goes_away, fix_setup,
+					fix_teardown),
+};
+
+UNIT_MAIN(tests)
