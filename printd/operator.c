@@ -29,13 +29,6 @@ static void done(struct console_cmd *cmd, int r, const char *text)
 	console_done(cmd, r < 0 ? CONSOLE_FAILED : CONSOLE_OK);
 }
 
-/* Complains about the word that was taken last. */
-static void operands_wrong(struct operands *o, const char *expected)
-{
-	o->next--;
-	operands_expected(o, expected);
-}
-
 /* ---- operands of ours
  * --------------------------------------------------------------- */
 

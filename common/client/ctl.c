@@ -205,9 +205,15 @@ static int receive(int ctl, struct proto_rep *rep, void *data, size_t cap)
 	struct msghdr m = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t n;
 
-	do
-		n = sys_recvmsg(ctl, &m, 0);
-	while (n < 0 && errno == EINTR);
+	/* a stack that refuses closes without reading what was asked: the
+	 * reset comes first, its answer behind it */
+	for (int i = 0; i < 2; i++) {
+		do
+			n = sys_recvmsg(ctl, &m, 0);
+		while (n < 0 && errno == EINTR);
+		if (n >= 0 || errno != ECONNRESET)
+			break;
+	}
 	if (n < (ssize_t)sizeof(*rep) || rep->magic != PROTO_MAGIC)
 		return -ENETDOWN;
 	rep->data_len = (uint32_t)(n - (ssize_t)sizeof(*rep));

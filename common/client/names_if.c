@@ -13,21 +13,62 @@
 
 #define IFS_MAX 256
 
-static int load(unsigned id, struct proto_if **ret, size_t *ret_n)
+/* Up to `cap` entries of one stack. */
+static int load_of(unsigned id, struct proto_if *ifs, size_t cap, size_t *ret_n)
 {
 	struct proto_req rq = {.op = PROTO_IFS, .flags = PROTO_F_NOSOCK};
-	struct proto_if *ifs = calloc(IFS_MAX, sizeof(*ifs));
 	struct proto_rep rep;
+	int r = ctl_call(id, -1, &rq, &rep, ifs, cap * sizeof(*ifs));
+
+	*ret_n = r < 0 ? 0 : MIN(rep.data_len / sizeof(*ifs), cap);
+	return r;
+}
+
+static bool has(const struct proto_if *ifs, size_t n, const struct proto_if *i)
+{
+	for (size_t k = 0; k < n; k++) {
+		if (ifs[k].has_addr && i->has_addr &&
+		    memcmp(&ifs[k].addr, &i->addr, sizeof(i->addr)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The other stack's interfaces behind ours; there is one loopback. */
+static void join(struct proto_if *ifs, size_t *n, size_t more)
+{
+	size_t ours = *n;
+
+	for (size_t k = ours; k < ours + more; k++) {
+		struct proto_if i = ifs[k];
+
+		if (i.loopback && (!i.has_addr || has(ifs, ours, &i)))
+			continue;
+		if (i.loopback)
+			i.first = ours == 0;
+		ifs[(*n)++] = i;
+	}
+}
+
+static int load(unsigned id, struct proto_if **ret, size_t *ret_n)
+{
+	struct proto_if *ifs = calloc(IFS_MAX, sizeof(*ifs));
+	unsigned other = ctl_couple(id);
+	size_t more;
 	int r;
 
 	if (!ifs)
 		return -ENOMEM;
-	r = ctl_call(id, -1, &rq, &rep, ifs, IFS_MAX * sizeof(*ifs));
+	r = load_of(id, ifs, IFS_MAX, ret_n);
+	if (other != id &&
+	    load_of(other, ifs + *ret_n, IFS_MAX - *ret_n, &more) == 0) {
+		join(ifs, ret_n, more);
+		r = 0;
+	}
 	if (r < 0) {
 		free(ifs);
 		return r;
 	}
-	*ret_n = MIN(rep.data_len / sizeof(*ifs), (size_t)IFS_MAX);
 	*ret = ifs;
 	return 0;
 }

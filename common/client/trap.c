@@ -15,8 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/securebits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,25 +316,6 @@ static int run(struct trap *t)
 /* ---- start
  * ----------------------------------------------------------------------- */
 
-static void keep_capabilities(void)
-{
-	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct d[2] = {{0}};
-
-	/* to look at programs of other users, to be these users for stackd,
-	 * and for options that root's programs may set; nothing else */
-	d[0].effective = d[0].permitted =
-		1u << CAP_SYS_PTRACE | 1u << CAP_SETUID | 1u << CAP_SETGID |
-		1u << CAP_KILL | 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW;
-	(void)!prctl(PR_SET_SECUREBITS, (unsigned long)SECBIT_NO_SETUID_FIXUP,
-		     0L, 0L, 0L);
-	if (syscall(SYS_capset, &h, d) < 0) {
-		/* a user's own namespace may lack some of them */
-		d[0].effective = d[0].permitted = 1u << CAP_SYS_PTRACE;
-		(void)!syscall(SYS_capset, &h, d);
-	}
-}
-
 static int make_buffers(struct trap *t)
 {
 	struct seccomp_notif_sizes sz;
@@ -378,7 +357,7 @@ int trap_serve(const struct trap_config *cf)
 	t->cf = *cf;
 	t->root = geteuid() == 0;
 	own_ways(t);
-	keep_capabilities();
+	trap_keep_capabilities();
 	/* hand the processor over with the answer */
 	(void)!ioctl(cf->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 		     SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);

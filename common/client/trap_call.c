@@ -216,6 +216,14 @@ static long call_shutdown(struct trap_call *c)
 /* ---- options
  * --------------------------------------------------------------------- */
 
+/* Options that the kernel keeps for some users. */
+static bool privileged(int level, int name)
+{
+	return level == SOL_SOCKET &&
+	       (name == SO_SNDBUFFORCE || name == SO_RCVBUFFORCE ||
+		name == SO_MARK || name == SO_PRIORITY || name == SO_BUSY_POLL);
+}
+
 static long call_setsockopt(struct trap_call *c)
 {
 	uint8_t val[TRAP_OPT_MAX] __attribute__((aligned(8)));
@@ -227,6 +235,8 @@ static long call_setsockopt(struct trap_call *c)
 	if (len < 0 || (size_t)len > sizeof(val))
 		return -EINVAL;
 	r = trap_get(c, c->n->data.args[3], val, (size_t)len);
+	if (r == 0 && privileged(trap_arg_int(c, 1), trap_arg_int(c, 2)))
+		r = trap_become(c);
 	return r ? r
 		 : op_setsockopt(c->fd, c->tag, trap_arg_int(c, 1),
 				 trap_arg_int(c, 2), val, (socklen_t)len);

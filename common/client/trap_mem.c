@@ -5,7 +5,17 @@
 #include "client/trap_priv.h"
 
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
+
+/* The thread may have been killed while its call was carried out, and its
+ * number given to a process that has nothing to do with it: nothing is written
+ * there. */
+static bool stands(const struct trap_call *c)
+{
+	return ioctl(trap_listener(c->t), SECCOMP_IOCTL_NOTIF_ID_VALID,
+		     &c->n->id) == 0;
+}
 
 int trap_get(const struct trap_call *c, uint64_t at, void *to, size_t len)
 {
@@ -27,6 +37,8 @@ int trap_put(const struct trap_call *c, uint64_t at, const void *from,
 
 	if (!len)
 		return 0;
+	if (!stands(c))
+		return -EFAULT;
 	return process_vm_writev((pid_t)c->n->pid, &mine, 1, &its, 1, 0) ==
 			       (ssize_t)len
 		       ? 0
@@ -75,6 +87,8 @@ int trap_scatter(const struct trap_call *c, const struct iovec *iov, size_t n,
 
 	if (!len)
 		return 0;
+	if (!stands(c))
+		return -EFAULT;
 	return process_vm_writev((pid_t)c->n->pid, &mine, 1, iov, n, 0) ==
 			       (ssize_t)len
 		       ? 0

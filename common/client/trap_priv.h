@@ -73,6 +73,8 @@ int trap_give(struct trap_call *c, int fd, bool cloexec, bool window);
 int trap_replace(void *arg, int fd, bool cloexec);
 /* Whoever stackd sees from now on is the program's user. */
 int trap_become(const struct trap_call *c) MUST_USE;
+/* At the start: keeps what the supervisor needs of root's capabilities. */
+void trap_keep_capabilities(void);
 /* Does a signal wait that the thread would handle? */
 bool trap_signalled(const struct trap_call *c);
 

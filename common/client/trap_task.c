@@ -11,12 +11,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -287,6 +290,36 @@ static bool same(const struct identity *a, const struct identity *b)
 	       memcmp(a->groups, b->groups, a->n * sizeof(gid_t)) == 0;
 }
 
+/* To look at programs of other users and to be these users for stackd; and,
+ * while that user is root, for options that only root's programs may set. */
+#define CAPS_ALWAYS \
+	(1u << CAP_SYS_PTRACE | 1u << CAP_SETUID | 1u << CAP_SETGID | \
+	 1u << CAP_KILL)
+#define CAPS_OF_ROOT (1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW)
+
+static bool set_capabilities(unsigned effective_now, unsigned permitted)
+{
+	struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct d[2] = {{0}};
+
+	d[0].effective = effective_now;
+	d[0].permitted = permitted;
+	return syscall(SYS_capset, &h, d) == 0;
+}
+
+void trap_keep_capabilities(void)
+{
+	const unsigned all = CAPS_ALWAYS | CAPS_OF_ROOT;
+
+	/* they stay when the user changes */
+	(void)!prctl(PR_SET_SECUREBITS, (unsigned long)SECBIT_NO_SETUID_FIXUP,
+		     0L, 0L, 0L);
+	/* a user's own namespace may lack some of them */
+	if (!set_capabilities(all, all))
+		(void)!set_capabilities(1u << CAP_SYS_PTRACE,
+					1u << CAP_SYS_PTRACE);
+}
+
 int trap_become(const struct trap_call *c)
 {
 	static struct identity now;
@@ -307,6 +340,11 @@ int trap_become(const struct trap_call *c)
 		r = (int)syscall(SYS_setresgid, -1, its.gid, -1);
 	if (r == 0)
 		r = (int)syscall(SYS_setresuid, -1, its.uid, -1);
+	if (r == 0 &&
+	    !set_capabilities(its.uid == 0 ? CAPS_ALWAYS | CAPS_OF_ROOT
+					   : CAPS_ALWAYS,
+			      CAPS_ALWAYS | CAPS_OF_ROOT))
+		r = -1;
 	known = r == 0;
 	now = its;
 	ctl_forget(); /* connections that were made as somebody else */

@@ -6,12 +6,13 @@ for both.
 """
 
 import os
+import subprocess
 import sys
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "net"))
-from couplet_net import WORK, Net, wait_for
+from couplet_net import WORK, Failure, Net, remove_namespaces, wait_for
 from couplet_print import FakePrinter, Printd, cupsd, read_all
 from test_printd_hard import lpd_of, resident_kib
 from tn_printer import Clients
@@ -143,13 +144,18 @@ def tn3270e(net, n, pages):
     return out
 
 
-RUNS = KINDS + ("tn3270e",)
-
-
-def run(kind, args):
-    """(column, values) of one run in a network of its own."""
+def one_round(args, results, errors):
     n, pages = (30, 500) if args.quick else (150, 3000)
-    with Net(args.build, kernel=True, fd_limit=25000) as net:
-        row = tn3270e(net, n, pages) if kind == "tn3270e" \
-            else one(kind, net, n, pages)
-    return "cups" if kind == "cups" else "printd", row
+    for kind in KINDS + ("tn3270e",):
+        print(f"  {kind}", file=sys.stderr, flush=True)
+        try:
+            with Net(args.build, kernel=True, fd_limit=25000) as net:
+                row = tn3270e(net, n, pages) if kind == "tn3270e" \
+                    else one(kind, net, n, pages)
+            name = "printd" if kind == "tn3270e" else kind
+            for k, v in row.items():
+                results.setdefault(k, {}).setdefault(name, []).append(v)
+        except (Failure, OSError, subprocess.SubprocessError) as e:
+            errors.append(f"{kind} print: {e}")
+        finally:
+            remove_namespaces()

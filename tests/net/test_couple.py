@@ -229,6 +229,10 @@ def test_couple_calls_both(net):
         out = net.keep(Proc(net.p.argv(net.stackrun(
             ["getent", "ahosts", name])), name="getent")).ok()
         check({"vse04": V4_HOST, "vse06": V6_HOST}[name] in out, out)
+    out = net.keep(Proc(net.p.argv(net.stackrun(
+        [PYTHON, "-c", "import socket\nprint(sorted(n for _, n in "
+         "socket.if_nameindex()))"])), name="interfaces")).ok()
+    check("OSA4" in out and "OSA6" in out and out.count("'") == 6, out)
     other.stop()
 
 

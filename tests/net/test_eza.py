@@ -24,7 +24,9 @@ def compiled(net, name):
     lib = os.path.join(net.build, "common", "eza")
     if not os.path.exists(out):
         run(["cobc", "-x", "-fstatic-call", "-o", out, "-L", lib, "-l", "couplet-eza",
-             f"{PROGS}/{name}.cob"], cwd=WORK, timeout=200)
+             f"{PROGS}/{name}.cob"], cwd=WORK, timeout=200,
+            # its names of files in /tmp are made of its process number
+            env=dict(os.environ, TMPDIR=WORK))
     return out
 
 

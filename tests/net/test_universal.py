@@ -215,6 +215,44 @@ def test_setuid_program_of_root(net):
     p.stop()
 
 
+DROPPED = """
+import errno, os, socket
+def mark():
+    s = socket.socket()
+    try:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, 7)
+        return "done"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+def bind(port):
+    s = socket.socket()
+    try:
+        s.bind(("0.0.0.0", port))
+        return "done"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+print(mark(), bind(80))
+if os.fork() == 0:
+    os.setgroups([])
+    os.setresgid(5001, 5001, 5001)
+    os.setresuid(5001, 5001, 5001)
+    print(mark(), bind(81), bind(8081), flush=True)
+    os._exit(0)
+os.wait()
+print(mark(), bind(82))
+"""
+
+
+@options(seconds=60, on_kernel=False)
+def test_root_gives_its_rights_up(net):
+    """The supervisor is root; what it does for a program that is not, is what
+    that program may do."""
+    out = on_stack(net, "seccomp", [PYTHON, "-u", "-c", DROPPED]).ok()
+    check_equal(out.strip().split("\n"),
+                ["done done", "EPERM EACCES done", "done done"],
+                "SO_MARK and ports: as root, as a user, as root")
+
+
 # ---- Java ------------------------------------------------------------------
 
 @options(seconds=500, on_kernel=False, deck_extra=NAMES)
@@ -363,6 +401,81 @@ def test_no_other_network(net):
          "--mode", "seccomp", PYTHON, "-c", ESCAPE,
          str(lis.getsockname()[1])]), name="host-network"))
     check("connect ECONNREFUSED" in p.ok(), p.text())
+
+
+# ---- which stack -----------------------------------------------------------
+
+SECOND = """ID 04
+DEVICE OSA9 OSAX D10 PORTZ D12
+ADAPTER OSA9 MEDIUM SEQPACKET {dir}/osa9 LISTEN
+LINK OSA9 0 192.0.2.4 255.255.255.0 1500
+ATTACH TCP/IP
+"""
+WHICH = """
+import socket
+for _, name in socket.if_nameindex():
+    print(name)
+"""
+
+
+@options(seconds=120, on_kernel=False)
+def test_which_stack(net):
+    """-i, a deck, COUPLET_ID, SYSPARM, the default deck, the only one: in
+    this order."""
+    def names(*args, **env):
+        full = {k: v for k, v in os.environ.items()
+                if k not in ("COUPLET_ID", "SYSPARM")}
+        p = net.keep(Proc(net.p.argv(
+            [net.tool("stackrun"), "--run", net.run_dir, *args, PYTHON, "-c",
+             WHICH]), name="which", env=dict(full, **env)))
+        status = p.wait(30)
+        return "04" if "OSA9" in p.text() else \
+            "77" if "OSA4" in p.text() else (status, p.text())
+
+    check_equal(names(), "77", "the only stack")
+    with open(WORK + "/deck04", "w", encoding="ascii") as f:
+        f.write(SECOND.format(dir=WORK))
+    second = net.keep(Proc(net.h.argv(
+        [net.tool("stackd"), "-f", WORK + "/deck04", "--run", net.run_dir]),
+        name="stackd-04", env=net.stackd_env("-04")))
+    second.says("ready, ID 04", 30)
+    status, text = names()
+    check(status == 126 and "several stacks" in text, text)
+    job = WORK + "/job.deck"
+    with open(job, "w", encoding="ascii") as f:
+        f.write("// JOB CLIENT\n// OPTION SYSPARM='04'\n"
+                "// EXEC BSTTINET\nID 77\n/*\n/&\n")
+    with open(WORK + "/none.deck", "w", encoding="ascii") as f:
+        f.write("INTERVAL 120\n")
+    check_equal(names("-i", "77"), "77", "-i")
+    check_equal(names("--id=04"), "04", "--id")
+    check_equal(names("--deck", job), "04", "SYSPARM of a job")
+    check_equal(names("--deck", WORK + "/deck04"), "04", "ID of a deck")
+    check_equal(names(COUPLET_ID="04"), "04", "COUPLET_ID")
+    check_equal(names(SYSPARM="04"), "04", "SYSPARM")
+    check_equal(names(SYSPARM="04", COUPLET_ID="77"), "77", "both")
+    check_equal(names("--deck", job, COUPLET_ID="77"), "04", "deck first")
+    check_equal(names("-i", "77", "--deck", job), "77", "-i first")
+    for args, env, word in (((), {"SYSPARM": "x"}, "two digits"),
+                            (("--deck", WORK + "/none.deck"), {},
+                             "names no stack"),
+                            (("--deck", WORK + "/missing"), {}, "missing"),
+                            (("-i", "05"), {}, "05 is not running"),
+                            (("--mode", "both"), {}, "auto, preload or")):
+        status, text = names(*args, **env)
+        check(status in (2, 126) and word in text, f"{args} {env}: {text}")
+    # the default of the machine: in an /etc of the test's own
+    for d in ("up", "work"):
+        os.mkdir(f"{WORK}/{d}")
+    run(["mount", "-t", "overlay", "overlay", "-o",
+         f"lowerdir=/etc,upperdir={WORK}/up,workdir={WORK}/work", "/etc"])
+    os.makedirs("/etc/couplet", exist_ok=True)
+    with open("/etc/couplet/stackrun.deck", "w", encoding="ascii") as f:
+        f.write("ID 04\n")
+    check_equal(names(), "04", "the default deck")
+    check_equal(names(SYSPARM="77"), "77", "SYSPARM before the default")
+    second.kill()
+    check_equal(second.wait(30), 0, "exit status of stack 04")
 
 
 # ---- the supervisor --------------------------------------------------------

@@ -87,12 +87,13 @@ static void candidates(const char *search, const char *name, const char *want)
 {
 	struct proto_config cf = {0};
 	char full[256], all[1024] = "";
+	size_t used = 0;
 
 	snprintf(cf.search, sizeof(cf.search), "%s", search);
 	for (unsigned i = 0; names_candidate(&cf, name, i, full, sizeof(full));
 	     i++) {
-		strcat(all, full);
-		strcat(all, " ");
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s ",
+					 full);
 	}
 	assert_string_equal(all, want);
 }
