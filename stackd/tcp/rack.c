@@ -10,6 +10,7 @@
 #include "tcp/conn.h"
 #include "tcp/isn.h"
 
+/* [RFC8985 5.3] */
 #define REO_PERSIST 16   /* [RFC8985 6.2 step 4] recoveries */
 #define REO_MULT_MAX 255 /* SRTT ends growth long before */
 #define SCAN_PART 16     /* of a round trip between searches */
@@ -110,7 +111,8 @@ uint32_t tcp_rack_detect(struct tcp_conn *c, mono_t now, mono_t *ret_next)
 	*ret_next = MONO_NEVER;
 	if (!c->rack.xmit_at.ns || !c->rtx.n)
 		return 0;
-	return tcp_rtx_rack(&c->rtx, &k, now, ret_next); /* [6.2 step 5] */
+	return tcp_rtx_rack(&c->rtx, &k, now,
+			    ret_next); /* [RFC8985 6.2 step 5] */
 }
 
 mono_t tcp_rack_lost_if_sent(const struct tcp_conn *c, mono_t now)

@@ -76,7 +76,7 @@ void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_recov_event *ev)
 		c->want_tlp = false;
 	if (!c->probed || seq_lt(ev->seg->h.ack, k->probe_end))
 		return;
-	/* [RFC8985 7.4.2] */
+	/* [RFC8985 7.4.1] [RFC8985 7.4.2] */
 	if (!c->probe_again || tcp_tlp_is_dsack(c, ev)) {
 		c->probed = false; /* nothing was lost */
 	} else if (seq_lt(k->probe_end, ev->seg->h.ack)) {
