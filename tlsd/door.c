@@ -170,6 +170,7 @@ static bool heard(struct tlsd *td, struct divert_msg *m, int fds[DIVERT_FDS])
 	case DIVERT_FAILED:
 	case DIVERT_RESET:
 	case DIVERT_INTRODUCE:
+	case DIVERT_ABOUT:
 	case DIVERT__LAST:
 		break;
 	}

@@ -5,10 +5,12 @@
  * privileges go; workers are made before the system call filter.
  */
 #include "commands.h"
+#include "console/metrics.h"
 #include "console/server.h"
 #include "daemon/log.h"
 #include "daemon/report.h"
 #include "deck/deck.h"
+#include "display.h"
 #include "ev/ev.h"
 #include "keys/keys.h"
 #include "tlsd.h"
@@ -43,6 +45,8 @@ static int read_deck(void *arg, const struct daemon_options *o)
 
 	if (r == 0)
 		log_open("tlsd", td->deck.id);
+	if (r == 0 && td->deck.iptrace)
+		log_set_debug(true);
 	return r;
 }
 
@@ -112,6 +116,8 @@ static int tlsd_open(void *arg, struct daemon *d)
 	int r;
 
 	td->daemon = d;
+	/* where libcouplet looks for the stack */
+	(void)setenv("COUPLET_RUN", daemon_options(d)->run_dir, 1);
 	log_msg(MSG_BSTT700I, COUPLET_VERSION);
 	r = start_keys(td);
 	if (r == 0)
@@ -195,12 +201,18 @@ static int start_console(struct tlsd *td)
 	return r;
 }
 
+static void print_metrics(void *arg, table_write_fn *write, void *write_arg)
+{
+	const struct display d = {.td = arg, .write = write, .arg = write_arg};
+
+	(void)!display_metrics(&d);
+}
+
 static int tlsd_start(void *arg, struct daemon *d)
 {
 	struct tlsd *td = arg;
 	int r;
 
-	(void)d;
 	td->started = mono_now();
 	r = start_console(td);
 	if (r == 0)
@@ -209,6 +221,12 @@ static int tlsd_start(void *arg, struct daemon *d)
 		r = start_tls(td);
 	if (r < 0)
 		return r;
+	r = resolver_start(td);
+	if (r == 0 && td->deck.metrics[0])
+		r = metrics_new(daemon_loop(d), td->deck.metrics, print_metrics,
+				td, &td->metrics);
+	if (r < 0)
+		return fail(td->deck.metrics, r);
 	log_msg(MSG_CPLT002I, "tlsd", td->deck.id);
 	door_open(td);
 	on_interval(td);
@@ -241,6 +259,9 @@ int tlsd_reload(struct tlsd *td)
 	tls_cache_flush(td->cache);
 	td->rules = rules;
 	td->deck = next;
+	r = resolver_start(td);
+	if (r < 0)
+		return fail("names of hosts", r);
 	if (td->door >= 0 && rules_register(td) < 0)
 		log_msg(MSG_CPLT503E, td->deck.id, "its queue is full");
 	return 0;
@@ -261,7 +282,9 @@ static void tlsd_stop(void *arg, struct daemon *d)
 	(void)d;
 	td->pool = NULL;
 	pool_free(pool);
+	metrics_free(td->metrics);
 	if (td->set) {
+		resolver_stop(td);
 		pairs_end(td);
 		door_close(td);
 		(void)relay_watch_take(td->set, &td->keys_watch);

@@ -51,9 +51,21 @@ static struct relay_watch *watch_of(struct pair *p, int end)
 
 /* ---- the end ------------------------------------------------------------- */
 
+/* IPTRACE: what becomes of a connection. */
+static void trace(const struct pair *p, const char *what)
+{
+	char peer[PORT_TEXT_MAX];
+
+	log_debug("connection %llu %s %s, rule %u: %s",
+		  (unsigned long long)p->id, p->inbound ? "from" : "to",
+		  ip_port_format(&p->peer, peer), p->rule->number, what);
+}
+
 static void forget(struct pair *p)
 {
 	struct tlsd *td = p->td;
+
+	trace(p, "ended");
 
 	relay_timer_set(td->set, &p->timer, MONO_NEVER);
 	relay_timer_set(td->set, &p->retry, MONO_NEVER);
@@ -76,7 +88,7 @@ static void end_politely(struct pair *p)
 {
 	int fd = watch_of(p, WIRE)->fd;
 
-	p->relay.end[WIRE].io = NULL; /* whose close would say reset */
+	p->relay.end[WIRE].io = &relay_clear; /* another's close says reset */
 	if (fd < 0)
 		return;
 	shutdown(fd, SHUT_WR);
@@ -200,6 +212,7 @@ void pair_close(struct pair *p, bool reset)
 
 void pair_relay(struct pair *p)
 {
+	trace(p, "open");
 	p->state = OPEN;
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
 	relay_start(&p->relay);
@@ -379,12 +392,42 @@ static void tell_opened(struct pair *p)
 	open_relay(p);
 }
 
+static void copy(char *to, size_t len, const char *from)
+{
+	snprintf(to, len, "%s", from ? from : "");
+}
+
+/* For programs that ask (client/attls.h). */
+static void tell_about(struct pair *p)
+{
+	struct divert_msg m = {.op = DIVERT_ABOUT, .serial = p->serial};
+	struct tls_info i;
+
+	tls_session_info(p->session, &i);
+	m.attls = (struct attls_info){
+		.policy = ATTLS_POLICY_ENABLED,
+		.state = ATTLS_STATE_SECURE,
+		.role = p->rule->d.inbound ? ATTLS_ROLE_SERVER
+					   : ATTLS_ROLE_CLIENT,
+		.resumed = i.resumed,
+		.version = (uint16_t)i.version,
+		.suite = i.suite,
+	};
+	copy(m.attls.group, sizeof(m.attls.group), i.group);
+	copy(m.attls.alpn, sizeof(m.attls.alpn), i.alpn);
+	copy(m.attls.user, sizeof(m.attls.user), i.user);
+	if (i.peer_cert)
+		copy(m.attls.subject, sizeof(m.attls.subject), i.subject);
+	(void)!door_send(p->td, &m);
+}
+
 static void handshake_ok(struct pair *p)
 {
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
 	history_add(p->td, p->rule, p->inbound, &p->peer, p->session, NULL,
 		    elapsed_us(p));
-	if (p->relay.end[PROGRAM].io) {
+	tell_about(p);
+	if (p->following) {
 		secure_wire(p);
 		talk_secured(p);
 		return;
@@ -456,6 +499,7 @@ static void on_timer(struct relay_timer *t, mono_t now)
 
 static void begin_handshake(struct pair *p)
 {
+	trace(p, "handshake");
 	p->state = HANDSHAKE;
 	p->began = mono_now();
 	relay_timer_set(
@@ -465,6 +509,7 @@ static void begin_handshake(struct pair *p)
 
 void pair_begin_tls(struct pair *p)
 {
+	p->following = true;
 	watch_of(p, WIRE)->fn = on_wire;
 	watch_of(p, PROGRAM)->fn = on_program;
 	begin_handshake(p);

@@ -37,13 +37,14 @@ struct pair {
 	bool busy;  /* a worker has the session */
 	bool again; /* the wire spoke meanwhile */
 	bool dead;
-	bool opening; /* the program's end is there */
-	bool ready;   /* the program's connect() or accept() is done */
-	bool tls;     /* the handshake is done */
-	bool gone;    /* stackd has forgotten it */
-	bool polite;  /* ends with a FIN: an alert is on its way */
-	int result;   /* of the worker's step */
-	int error;    /* what the program is told, when dead */
+	bool following; /* TLS begins in the middle of a conversation */
+	bool opening;   /* the program's end is there */
+	bool ready;     /* the program's connect() or accept() is done */
+	bool tls;       /* the handshake is done */
+	bool gone;      /* stackd has forgotten it */
+	bool polite;    /* ends with a FIN: an alert is on its way */
+	int result;     /* of the worker's step */
+	int error;      /* what the program is told, when dead */
 	uint32_t pid, uid;
 	uint16_t as_port;
 	struct ip_port local, remote; /* as the program sees them */

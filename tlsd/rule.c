@@ -237,7 +237,11 @@ static int send_rule(struct tlsd *td, struct rule *r)
 int rules_register(struct tlsd *td)
 {
 	struct divert_msg m = {.op = DIVERT_BEGIN};
-	int e = door_send(td, &m);
+	int e;
+
+	if (!td->resolved)
+		return 0; /* again when hosts have addresses */
+	e = door_send(td, &m);
 
 	for (uint32_t i = 0; i < td->rules.n && e == 0; i++)
 		e = send_rule(td, td->rules.at[i]);

@@ -6,6 +6,7 @@
  *   door.c      the connection to stackd (common/divert)
  *   pair.c      one connection: handshake, hand-over, relay
  *   talk.c      conversations that are followed: FTP, STARTTLS
+ *   resolve.c   addresses of hosts that rules name
  *   history.c   what handshakes came to
  *   pool.c      worker threads
  *   operator.c  console commands (commands.c is their table); display.c
@@ -26,6 +27,8 @@
 
 struct console;
 struct ev_timer;
+struct metrics;
+struct resolver;
 struct keys;
 struct tlsd;
 
@@ -138,12 +141,15 @@ struct tlsd {
 	struct relay_watch keys_watch;
 	struct divert_msg *unsaid; /* ring, while the door is full */
 	uint32_t unsaid_head, unsaid_n, unsaid_cap;
+	struct resolver *resolver; /* NULL: no rule names a host */
+	bool resolved;             /* first answers are there */
 	struct list pairs;
 	struct list by_serial[TLSD_HASH];
 	uint32_t n_pairs;
 	uint64_t n_pairs_ever;
 	struct history history;
 	struct console *console;
+	struct metrics *metrics;
 	struct ev_timer *interval;
 	mono_t started;
 };
@@ -159,6 +165,13 @@ void door_close(struct tlsd *td);
 void door_say(struct tlsd *td, enum divert_op op, uint64_t serial, int error);
 /* The same with everything. 0 or negative errno (the door is lost). */
 int door_send(struct tlsd *td, const struct divert_msg *m) MUST_USE;
+
+/* ---- resolve.c ----------------------------------------------------------- */
+
+/* For the rules in force, in place of what ran before. Rules are registered
+ * when the answers are there. 0 or -ENOMEM. */
+int resolver_start(struct tlsd *td) MUST_USE;
+void resolver_stop(struct tlsd *td);
 
 /* ---- pair.c -------------------------------------------------------------- */
 

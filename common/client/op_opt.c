@@ -6,6 +6,7 @@
  * with the first record. Afterwards they are sent on; those that cannot fail
  * are not waited for.
  */
+#include "client/attls.h"
 #include "client/op.h"
 #include "client/opt.h"
 #include "client/sys.h"
@@ -537,6 +538,8 @@ int op_getsockopt(int fd, uint64_t t, int level, int name, void *val,
 	case IPPROTO_IPV6:
 		return t & TAG_V6 ? opt_get_ipv6(fd, t, name, val, len)
 				  : -ENOPROTOOPT;
+	case SOL_ATTLS:
+		return opt_get_attls(fd, t, name, val, len);
 	case SOL_UDP:
 		return get_udp(fd, t, name, val, len);
 	default:

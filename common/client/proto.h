@@ -170,6 +170,7 @@ enum proto_op {
 	PROTO_IFS,      /* reply data: struct proto_if... */
 	PROTO_ROUTESRC, /* addr = destination: reply local = source address
 			 * that would be used; for address ordering */
+	PROTO_ATTLS,    /* reply data: struct attls_info */
 	PROTO_HOSTS,    /* value = number of an entry of the HOST table, 0
 			 * first: reply data: text as in hosts(5), value =
 			 * where to go on, 0 = that was all */

@@ -178,10 +178,11 @@ static bool deck_id(const char *path, char *id, size_t len)
 		deck_report_print(&report, stderr);
 		exit(STACKRUN_CANNOT);
 	}
-	snprintf(id, len, "%s", deck_settings(d)->sysparm);
+	snprintf(id, len, "%.*s", (int)len - 1, deck_settings(d)->sysparm);
 	while (!id[0] && (cmd = deck_next(d, &it))) {
 		if (!strcmp(cmd->keyword, "ID") && cmd->n_operands)
-			snprintf(id, len, "%s", cmd->operands[0].text);
+			snprintf(id, len, "%.*s", (int)len - 1,
+				 cmd->operands[0].text);
 	}
 	found = id[0] != '\0';
 	deck_free(d);

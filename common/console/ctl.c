@@ -110,7 +110,7 @@ static bool id_in(const char *pattern, const char *name, char *ret, size_t cap)
 	    name[head] == '.')
 		return false;
 	snprintf(ret, cap, "%.*s", (int)(len - head - tail_len), name + head);
-	return true;
+	return !strchr(ret, '-'); /* "proxyd-44" is no ID of a stack */
 }
 
 /* The only ID that has a console here; complains when there is none or a

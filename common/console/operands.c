@@ -52,7 +52,7 @@ bool operands_is(struct operands *o, const char *word)
 }
 
 /* Complains about the word that was taken last. */
-static void wrong(struct operands *o, const char *expected)
+void operands_wrong(struct operands *o, const char *expected)
 {
 	o->next--;
 	operands_expected(o, expected);
@@ -83,7 +83,7 @@ uint64_t operands_number(struct operands *o, const char *what, uint64_t lo,
 		return lo;
 	if (digits(w, &v) && v >= lo && v <= hi)
 		return v;
-	wrong(o, text);
+	operands_wrong(o, text);
 	return lo;
 }
 
@@ -107,7 +107,7 @@ uint64_t operands_size(struct operands *o, const char *what, uint64_t hi)
 	}
 	if (strlen(w) < sizeof number && digits(number, &v) && v <= hi >> shift)
 		return v << shift;
-	wrong(o, what);
+	operands_wrong(o, what);
 	return 0;
 }
 
@@ -116,7 +116,7 @@ void operands_addr(struct operands *o, const char *what, struct ip_addr *ret)
 	const char *w = operands_word(o, what);
 
 	if (w && ip_parse(w, ret) < 0)
-		wrong(o, what);
+		operands_wrong(o, what);
 }
 
 void operands_prefix(struct operands *o, const char *what,
@@ -132,13 +132,13 @@ void operands_prefix(struct operands *o, const char *what,
 	snprintf(addr, sizeof addr, "%.*s",
 		 (int)(slash ? (size_t)(slash - w) : strlen(w)), w);
 	if (ip_parse(addr, &ret->addr) < 0) {
-		wrong(o, what);
+		operands_wrong(o, what);
 		return;
 	}
 	len = ip_addr_len(&ret->addr) * 8;
 	if (slash &&
 	    (!digits(slash + 1, &len) || len > ip_addr_len(&ret->addr) * 8))
-		wrong(o, what);
+		operands_wrong(o, what);
 	else
 		ret->len = (uint8_t)len;
 }

@@ -35,6 +35,8 @@ void operands_addr(struct operands *o, const char *what, struct ip_addr *ret);
 /* "addr/n", or an address alone: all its bits. */
 void operands_prefix(struct operands *o, const char *what,
 		     struct ip_prefix *ret);
+/* Complains about the word that was taken last: "X: expected ...". */
+void operands_wrong(struct operands *o, const char *expected);
 /* Complains about the next word: "X: expected ...". */
 void operands_expected(struct operands *o, const char *expected);
 /* No word may be left. True when everything was right. */

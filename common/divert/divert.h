@@ -40,6 +40,7 @@
 #ifndef COUPLET_DIVERT_H
 #define COUPLET_DIVERT_H
 
+#include "client/attls.h"
 #include "client/proto.h"
 
 #define DIVERT_MAGIC 0x43505631u /* "CPV1" */
@@ -60,6 +61,7 @@ enum divert_op {
 	DIVERT_RESET,     /* serial: ends the connection with a reset; closing
 			   * the wire's end without it is a FIN */
 	DIVERT_INTRODUCE, /* serial */
+	DIVERT_ABOUT,     /* serial, .attls: what a program that asks is told */
 	/* stackd to diverter */
 	DIVERT_READY,      /* error 0 or errno: the set is in force, or not */
 	DIVERT_SOCKET,     /* serial, .sock, descriptors; text = program */
@@ -126,6 +128,7 @@ struct divert_msg {
 	union {
 		struct divert_rule rule;
 		struct divert_sock sock;
+		struct attls_info attls;
 	};
 	char text[DIVERT_TEXT_MAX]; /* zero-terminated when received */
 };

@@ -14,6 +14,15 @@ struct ev_loop {
 	ev_wait_fn *wait;
 	void *wait_arg;
 	bool stop;
+	/* All timers share one timerfd and stand in a heap, the next one first:
+	 * a daemon with ten thousand sessions has three times as many. The
+	 * base's own timers are known to its waiting only, which
+	 * ev_loop_set_wait() replaces. */
+	int timer_fd;
+	struct event *timer_ev;
+	struct ev_timer **heap; /* room for all timers that exist */
+	size_t n_heap, n_timers, cap_heap;
+	mono_t armed; /* what the timerfd waits for */
 };
 
 struct ev_io {
@@ -25,13 +34,12 @@ struct ev_io {
 	unsigned events;
 };
 
-/* A timerfd each: the base's own timers are known to its waiting only, which
- * ev_loop_set_wait() replaces. */
 struct ev_timer {
-	struct event *ev;
-	int fd;
+	struct ev_loop *l;
 	ev_timer_fn *fn;
 	void *arg;
+	mono_t at;
+	size_t pos; /* in the heap, from 1; 0 = off */
 };
 
 struct ev_signal {
@@ -58,21 +66,41 @@ static int backend_fd(int guess)
 	return r < 0 ? -ENOTSUP : guess;
 }
 
+static void timers_fired(evutil_socket_t fd, short what, void *arg);
+
+static int make_timers(struct ev_loop *l)
+{
+	l->armed = MONO_NEVER;
+	l->timer_fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (l->timer_fd < 0)
+		return -errno;
+	l->timer_ev = event_new(l->base, l->timer_fd, EV_READ | EV_PERSIST,
+				timers_fired, l);
+	return !l->timer_ev || event_add(l->timer_ev, NULL) < 0 ? -ENOMEM : 0;
+}
+
 int ev_loop_new(struct ev_loop **ret)
 {
 	struct ev_loop *l = calloc(1, sizeof *l);
-	int guess = eventfd(0, EFD_CLOEXEC);
+	int guess = eventfd(0, EFD_CLOEXEC), r;
 
 	if (guess >= 0)
 		close(guess);
 	if (!l)
 		return -ENOMEM;
+	l->timer_fd = -1;
 	l->base = event_base_new();
 	if (!l->base) {
 		free(l);
 		return -ENOMEM;
 	}
 	l->fd = backend_fd(guess);
+	r = make_timers(l);
+	if (r < 0) {
+		ev_loop_free(l);
+		return r;
+	}
 	*ret = l;
 	return 0;
 }
@@ -81,7 +109,12 @@ void ev_loop_free(struct ev_loop *l)
 {
 	if (!l)
 		return;
+	if (l->timer_ev)
+		event_free(l->timer_ev);
+	if (l->timer_fd >= 0)
+		close(l->timer_fd);
 	event_base_free(l->base);
+	free(l->heap);
 	free(l);
 }
 
@@ -193,15 +226,99 @@ void ev_io_free(struct ev_io *io)
 	free(io);
 }
 
-static void timer_fired(evutil_socket_t fd, short what, void *arg)
+/* ---- timers: a binary heap
+ * --------------------------------------------------- */
+
+static void place(struct ev_loop *l, size_t pos, struct ev_timer *t)
 {
-	struct ev_timer *t = arg;
+	l->heap[pos - 1] = t;
+	t->pos = pos;
+}
+
+static void sift_up(struct ev_loop *l, struct ev_timer *t, size_t pos)
+{
+	while (pos > 1 && mono_lt(t->at, l->heap[pos / 2 - 1]->at)) {
+		place(l, pos, l->heap[pos / 2 - 1]);
+		pos /= 2;
+	}
+	place(l, pos, t);
+}
+
+static void sift_down(struct ev_loop *l, struct ev_timer *t, size_t pos)
+{
+	while (2 * pos <= l->n_heap) {
+		size_t child = 2 * pos;
+
+		if (child < l->n_heap &&
+		    mono_lt(l->heap[child]->at, l->heap[child - 1]->at))
+			child++;
+		if (mono_leq(t->at, l->heap[child - 1]->at))
+			break;
+		place(l, pos, l->heap[child - 1]);
+		pos = child;
+	}
+	place(l, pos, t);
+}
+
+static void take_out(struct ev_timer *t)
+{
+	struct ev_loop *l = t->l;
+	size_t pos = t->pos;
+	struct ev_timer *last;
+
+	if (!pos)
+		return;
+	t->pos = 0;
+	last = l->heap[--l->n_heap];
+	if (last == t)
+		return;
+	if (pos > 1 && mono_lt(last->at, l->heap[pos / 2 - 1]->at))
+		sift_up(l, last, pos);
+	else
+		sift_down(l, last, pos);
+}
+
+/* The timerfd for the next timer. One that waits for less than that is left
+ * alone: it fires once for nothing, which costs no more than setting it. */
+static void arm(struct ev_loop *l)
+{
+	struct itimerspec its = {0};
+	mono_t at;
+
+	if (!l->n_heap)
+		return;
+	at = l->heap[0]->at;
+	if (mono_leq(l->armed, at))
+		return;
+	l->armed = at;
+	its.it_value.tv_sec = (time_t)(at.ns / 1000000000);
+	its.it_value.tv_nsec = (long)(at.ns % 1000000000);
+	if (!at.ns)
+		its.it_value.tv_nsec = 1;
+	INVARIANT(timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &its, NULL) ==
+		  0);
+}
+
+static void timers_fired(evutil_socket_t fd, short what, void *arg)
+{
+	struct ev_loop *l = arg;
+	mono_t now = mono_now();
 	uint64_t times;
 
 	(void)what;
-	/* nothing to read: stopped or set anew since it fired */
-	if (read(fd, &times, sizeof times) == sizeof times)
+	if (read(fd, &times, sizeof times) != sizeof times)
+		return;
+	l->armed = MONO_NEVER;
+	/* what a callback sets lies behind `now`: the next turn's */
+	while (l->n_heap && mono_leq(l->heap[0]->at, now)) {
+		struct ev_timer *t = l->heap[0];
+
+		take_out(t);
 		t->fn(t->arg);
+		if (l->stop)
+			break;
+	}
+	arm(l);
 }
 
 int ev_timer_new(struct ev_loop *l, ev_timer_fn *fn, void *arg,
@@ -209,46 +326,47 @@ int ev_timer_new(struct ev_loop *l, ev_timer_fn *fn, void *arg,
 {
 	struct ev_timer *t = calloc(1, sizeof *t);
 
-	if (!t)
-		return -ENOMEM;
-	t->fn = fn;
-	t->arg = arg;
-	t->fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (t->fd >= 0)
-		t->ev = event_new(l->base, t->fd, EV_READ | EV_PERSIST,
-				  timer_fired, t);
-	if (!t->ev || event_add(t->ev, NULL) < 0) {
-		ev_timer_free(t);
+	if (t && l->n_timers == l->cap_heap) {
+		size_t cap = l->cap_heap ? l->cap_heap * 2 : 16;
+		struct ev_timer **p = realloc(l->heap, cap * sizeof(*p));
+
+		if (p) {
+			l->heap = p;
+			l->cap_heap = cap;
+		}
+	}
+	if (!t || l->n_timers == l->cap_heap) {
+		free(t);
 		return -ENOMEM;
 	}
+	l->n_timers++;
+	t->l = l;
+	t->fn = fn;
+	t->arg = arg;
 	*ret = t;
 	return 0;
 }
 
 void ev_timer_set(struct ev_timer *t, dur_t d)
 {
-	struct itimerspec its = {0};
-
-	its.it_value.tv_sec = (time_t)(d.ns > 0 ? d.ns / 1000000000 : 0);
-	its.it_value.tv_nsec = (long)(d.ns > 0 ? d.ns % 1000000000 : 1);
-	INVARIANT(timerfd_settime(t->fd, 0, &its, NULL) == 0);
+	take_out(t);
+	/* later than the turn that runs now, also when the clock stood still */
+	t->at = mono_add(mono_now(), DUR_NS(d.ns > 0 ? d.ns : 1));
+	sift_up(t->l, t, ++t->l->n_heap);
+	arm(t->l);
 }
 
 void ev_timer_stop(struct ev_timer *t)
 {
-	struct itimerspec its = {0};
-
-	INVARIANT(timerfd_settime(t->fd, 0, &its, NULL) == 0);
+	take_out(t);
 }
 
 void ev_timer_free(struct ev_timer *t)
 {
 	if (!t)
 		return;
-	if (t->ev)
-		event_free(t->ev);
-	if (t->fd >= 0)
-		close(t->fd);
+	take_out(t);
+	t->l->n_timers--;
 	free(t);
 }
 

@@ -67,7 +67,7 @@ void relay_close_end(struct relay *r, int side, bool reset)
 	if (e->watch.fd < 0)
 		return;
 	/* also of a session that is still shaking hands */
-	if (e->tls)
+	if (e->tls && e->io == &relay_clear)
 		relay_tls.close(e, reset);
 	else
 		e->io->close(e, reset);
@@ -281,7 +281,9 @@ static enum step finish(struct relay *r, int i, struct broken *b)
 
 	if (to->finished)
 		return STEP_OVER;
-	n = to->io->finish(to);
+	/* the last of the four: closing says it as well */
+	n = to->io->raw && to->eof && r->end[i].finished ? 0
+							 : to->io->finish(to);
 	if (n == -EAGAIN) {
 		to->watch.ready &= (uint8_t)~RELAY_OUT;
 		return STEP_BLOCKED;
@@ -399,10 +401,10 @@ static void turn(struct relay *r)
 			return;
 		}
 	}
-	if (broke(r, &b))
-		over(r, &b);
-	else if (ended(r))
+	if (ended(r))
 		over(r, &(struct broken){RELAY_CAUSE_FIN, 0, 0, false});
+	else if (broke(r, &b))
+		over(r, &b);
 }
 
 static void on_end0(struct relay_watch *w, mono_t now)

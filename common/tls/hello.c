@@ -41,7 +41,7 @@ static bool parse(const uint8_t *msg, size_t len, struct offer *ret)
 		return false;
 	*ret = (struct offer){.suites = rcur_of(p, n)};
 	(void)rcur_bytes(&c, rcur_8(&c)); /* compression */
-	n = rcur_16(&c);
+	(void)rcur_16(&c);                /* of all extensions */
 	while (rcur_ok(&c) && rcur_left(&c) >= 4) {
 		uint16_t type = rcur_16(&c);
 

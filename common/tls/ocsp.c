@@ -40,12 +40,11 @@ struct ocsp_memory *ocsp_memory_new(tls_ocsp_fn *fn, void *arg)
 
 void ocsp_memory_free(struct ocsp_memory *m)
 {
-	struct list *it;
-
 	if (!m)
 		return;
-	while ((it = list_pop_head(&m->age)) != NULL)
+	LIST_FOREACH_SAFE (it, &m->age) {
 		free(container_of(it, struct answer, age));
+	}
 	pthread_mutex_destroy(&m->lock);
 	free(m);
 }

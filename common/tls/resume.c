@@ -69,6 +69,30 @@ struct tls_cache {
 	struct list bucket[BUCKETS];
 };
 
+static void entry_wipe(struct entry *e)
+{
+	if (e->data.data)
+		explicit_bzero(e->data.data, e->data.size);
+	gnutls_free(e->data.data);
+	free(e);
+}
+
+static void entry_free(struct tls_cache *c, struct entry *e)
+{
+	list_remove(&e->bucket);
+	list_remove(&e->age);
+	c->n--;
+	entry_wipe(e);
+}
+
+static void lists_init(struct tls_cache *c)
+{
+	list_init(&c->age);
+	for (size_t i = 0; i < BUCKETS; i++)
+		list_init(&c->bucket[i]);
+	c->n = 0;
+}
+
 int tls_cache_new(unsigned max, struct tls_cache **ret)
 {
 	struct tls_cache *c;
@@ -85,29 +109,18 @@ int tls_cache_new(unsigned max, struct tls_cache **ret)
 	atomic_init(&c->refs, 1);
 	(void)pthread_mutex_init(&c->lock, NULL);
 	c->max = max;
-	list_init(&c->age);
-	for (size_t i = 0; i < BUCKETS; i++)
-		list_init(&c->bucket[i]);
+	lists_init(c);
 	*ret = c;
 	return 0;
-}
-
-static void entry_free(struct tls_cache *c, struct entry *e)
-{
-	list_remove(&e->bucket);
-	list_remove(&e->age);
-	c->n--;
-	if (e->data.data)
-		explicit_bzero(e->data.data, e->data.size);
-	gnutls_free(e->data.data);
-	free(e);
 }
 
 void tls_cache_flush(struct tls_cache *c)
 {
 	pthread_mutex_lock(&c->lock);
-	while (!list_empty(&c->age))
-		entry_free(c, container_of(c->age.next, struct entry, age));
+	LIST_FOREACH_SAFE (it, &c->age) {
+		entry_wipe(container_of(it, struct entry, age));
+	}
+	lists_init(c);
 	pthread_mutex_unlock(&c->lock);
 }
 

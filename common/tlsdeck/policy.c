@@ -15,8 +15,8 @@
 #include <string.h>
 
 struct build {
-	struct keys_pair *pair;
-	struct tls_ident *ident;
+	struct keys_pair *pair; /* the first; whose CAs are trusted */
+	struct tls_ident *idents[TLSDECK_MEMBERS_MAX];
 	struct tls_trust *trust;
 	char alpn[TLSDECK_LIST_MAX + 1];
 	const char *alpn_names[TLS_ALPN_MAX];
@@ -24,8 +24,8 @@ struct build {
 };
 
 static int load_pair(const struct tls_settings *s, const char *member,
-		     const struct tlsdeck_shared *shared, struct build *b,
-		     char *why)
+		     const struct tlsdeck_shared *shared, const struct build *b,
+		     struct keys_pair **ret, char *why)
 {
 	char ring[TLSDECK_PATH_MAX * 2];
 	struct keys_source src = {.ring = tlsdeck_ring(s, ring, sizeof ring),
@@ -33,7 +33,47 @@ static int load_pair(const struct tls_settings *s, const char *member,
 
 	if (b->spec.role == TLS_SERVER)
 		src.need = KEYS_NEED_KEY | KEYS_NEED_CERT;
-	return keys_load(shared->keys, &src, &b->pair, why);
+	return keys_load(shared->keys, &src, ret, why);
+}
+
+static int add_ident(struct build *b, struct keys_pair *pair, char *why)
+{
+	int r;
+
+	if (keys_pair_type(pair) == KEYS_TYPE_NONE)
+		return 0;
+	r = tls_ident_new(pair, &b->idents[b->spec.n_idents], why);
+	if (r == 0)
+		b->spec.n_idents++;
+	b->spec.idents = b->idents;
+	return r;
+}
+
+/* "SSL01 SSL02": a certificate of each, chosen by the name that a client asks
+ * for; the first is the default. */
+static int load_members(const struct tls_settings *s, const char *members,
+			const struct tlsdeck_shared *shared, struct build *b,
+			char *why)
+{
+	char list[TLSDECK_MEMBERS_MAX * (TLSDECK_MEMBER_MAX + 1)];
+	char *next = list, *word;
+	int r = 0;
+
+	snprintf(list, sizeof list, "%s", members);
+	while (r == 0 && (word = strsep(&next, " "))) {
+		struct keys_pair *pair = NULL;
+
+		if (!*word || b->spec.n_idents == TLSDECK_MEMBERS_MAX)
+			continue;
+		r = load_pair(s, word, shared, b, &pair, why);
+		if (r == 0)
+			r = add_ident(b, pair, why);
+		if (b->pair)
+			keys_pair_unref(pair);
+		else
+			b->pair = pair;
+	}
+	return r;
 }
 
 static enum tls_verify verify_of(const struct tls_settings *s,
@@ -115,12 +155,7 @@ static int fill(const struct tls_settings *s, const char *member,
 	if (s->tickets && b->spec.role == TLS_CLIENT)
 		b->spec.cache = shared->cache;
 	if (member[0])
-		r = load_pair(s, member, shared, b, why);
-	if (r == 0 && b->pair && keys_pair_type(b->pair) != KEYS_TYPE_NONE) {
-		r = tls_ident_new(b->pair, &b->ident, why);
-		b->spec.idents = &b->ident;
-		b->spec.n_idents = 1;
-	}
+		r = load_members(s, member, shared, b, why);
 	if (r == 0 && b->spec.verify != TLS_VERIFY_NONE) {
 		r = make_trust(s, b, why);
 		b->spec.trust = b->trust;
@@ -164,7 +199,8 @@ int tlsdeck_policy(const struct tls_settings *s, enum tls_role role,
 	if (r == 0 && notes)
 		tell(*ret, &b, notes);
 	tls_trust_unref(b.trust);
-	tls_ident_unref(b.ident);
+	for (size_t i = 0; i < ARRAY_SIZE(b.idents); i++)
+		tls_ident_unref(b.idents[i]);
 	keys_pair_unref(b.pair);
 	if (r < 0 && !why[0])
 		snprintf(why, TLS_WHY_MAX, "%s", strerror(-r));

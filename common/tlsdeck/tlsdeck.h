@@ -30,6 +30,7 @@ struct keys;
 
 #define TLSDECK_RING_MAX 255
 #define TLSDECK_MEMBER_MAX 64
+#define TLSDECK_MEMBERS_MAX 8 /* key files of one policy */
 #define TLSDECK_LIST_MAX 255
 #define TLSDECK_PATH_MAX 255
 /* A KEYRING that is no path, "CRYPTO.KEYRING", is a directory here. */
@@ -92,8 +93,9 @@ struct tlsdeck_shared {
 };
 
 /*
- * The policy for `role` under the settings; `member` is the key file, ""
- * means the KEYFILE of the settings. `name` stands in errors and in the
+ * The policy for `role` under the settings; `member` is the key file, or
+ * several with a blank between (the certificate is chosen by SNI), "" means
+ * the KEYFILE of the settings. `name` stands in errors and in the
  * cache. What an operator should know (deprecated, odd) is added to `notes`
  * (TLS_WHY_MAX bytes, may be NULL), one sentence a line. 0, or negative errno
  * with a sentence in `why` (TLS_WHY_MAX bytes).

@@ -44,12 +44,7 @@ static void allow(struct tn3270_client *c)
 {
 	struct telnet *t = telnet_of(c);
 
-	telnet_allow(t, TELNET_OPT_BINARY, OURS, true);
-	telnet_allow(t, TELNET_OPT_BINARY, THEIRS, true);
-	telnet_allow(t, TELNET_OPT_EOR, OURS, true);
-	telnet_allow(t, TELNET_OPT_EOR, THEIRS, true);
-	telnet_allow(t, TELNET_OPT_SGA, OURS, true);
-	telnet_allow(t, TELNET_OPT_SGA, THEIRS, true);
+	reader_allow(&c->reader);
 	telnet_allow(t, TELNET_OPT_TTYPE, OURS, !c->conf->no_plain);
 	telnet_allow(t, TELNET_OPT_TN3270E, OURS, !c->conf->no_tn3270e);
 	telnet_allow(t, TELNET_OPT_START_TLS, OURS,
@@ -116,10 +111,7 @@ static void send_request(struct tn3270_client *c)
 
 static void send_functions(struct tn3270_client *c, uint8_t verb, unsigned set)
 {
-	uint8_t b[2 + TN3270E_FUNCTION_COUNT] = {TN3270E_FUNCTIONS, verb};
-	size_t n = 2 + tn3270e_functions_emit(set, b + 2);
-
-	telnet_send_sb(telnet_of(c), TELNET_OPT_TN3270E, b, n);
+	reader_send_functions(&c->reader, verb, set);
 	c->asked = set;
 }
 
@@ -183,11 +175,7 @@ static bool heard_device(struct tn3270_client *c, const uint8_t *p, size_t len,
 
 static bool enough(const struct tn3270_client *c, unsigned set)
 {
-	const unsigned print = TN3270E_F(TN3270E_SCS_CTL_CODES) |
-			       TN3270E_F(TN3270E_DATA_STREAM_CTL);
-
-	return (set & c->conf->need) == c->conf->need &&
-	       (c->device.kind != TN3270E_PRINTER || set & print);
+	return reader_enough(c->device.kind, set, c->conf->need);
 }
 
 static bool agreed(struct tn3270_client *c, unsigned set,
@@ -242,13 +230,7 @@ static bool heard_functions(struct tn3270_client *c, const uint8_t *p,
 
 static bool plain_ready(struct tn3270_client *c, struct tn3270_event *ev)
 {
-	struct telnet *t = telnet_of(c);
-
-	if (c->state != TN3270_CLIENT_PLAIN ||
-	    !telnet_on(t, TELNET_OPT_EOR, OURS) ||
-	    !telnet_on(t, TELNET_OPT_EOR, THEIRS) ||
-	    !telnet_on(t, TELNET_OPT_BINARY, OURS) ||
-	    !telnet_on(t, TELNET_OPT_BINARY, THEIRS))
+	if (c->state != TN3270_CLIENT_PLAIN || !reader_plain_on(&c->reader))
 		return false;
 	take_device(c, (const uint8_t *)c->conf->type, strlen(c->conf->type));
 	c->device.plain = true;

@@ -171,3 +171,38 @@ size_t reader_head(const struct tn3270e_header *h, uint8_t *out)
 	tn3270e_header_emit(h, raw);
 	return telnet_escape(out, raw, sizeof(raw));
 }
+
+void reader_allow(struct tn3270_reader *r)
+{
+	static const uint8_t options[] = {TELNET_OPT_BINARY, TELNET_OPT_EOR,
+					  TELNET_OPT_SGA};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		telnet_allow(&r->telnet, options[i], true, true);
+		telnet_allow(&r->telnet, options[i], false, true);
+	}
+}
+
+bool reader_plain_on(const struct tn3270_reader *r)
+{
+	return telnet_on(&r->telnet, TELNET_OPT_EOR, true) &&
+	       telnet_on(&r->telnet, TELNET_OPT_EOR, false) &&
+	       telnet_on(&r->telnet, TELNET_OPT_BINARY, true) &&
+	       telnet_on(&r->telnet, TELNET_OPT_BINARY, false);
+}
+
+bool reader_enough(enum tn3270e_kind kind, unsigned set, unsigned need)
+{
+	const unsigned print = TN3270E_F(TN3270E_SCS_CTL_CODES) |
+			       TN3270E_F(TN3270E_DATA_STREAM_CTL);
+
+	return (set & need) == need && (kind != TN3270E_PRINTER || set & print);
+}
+
+void reader_send_functions(struct tn3270_reader *r, uint8_t verb, unsigned set)
+{
+	uint8_t b[2 + TN3270E_FUNCTION_COUNT] = {TN3270E_FUNCTIONS, verb};
+	size_t n = 2 + tn3270e_functions_emit(set, b + 2);
+
+	telnet_send_sb(&r->telnet, TELNET_OPT_TN3270E, b, n);
+}

@@ -44,4 +44,18 @@ enum tn3270e_answer reader_answer(const struct tn3270_reader *r);
 /* Header of an outgoing record, IAC doubled; returns its length. */
 size_t reader_head(const struct tn3270e_header *h, uint8_t *out);
 
+/* BINARY, EOR and SUPPRESS-GO-AHEAD are agreed to on both sides: implied by
+ * TN3270E, wanted by plain TN3270, asked for by clients in any order. */
+void reader_allow(struct tn3270_reader *r);
+
+/* Plain TN3270 may begin: EOR and BINARY are on, both ways [RFC1576 3]. */
+bool reader_plain_on(const struct tn3270_reader *r);
+
+/* Is the set enough: all of `need`, and for a printer SCS or 3270 data
+ * [RFC2355 10.1]? */
+bool reader_enough(enum tn3270e_kind kind, unsigned set, unsigned need);
+
+/* Queues FUNCTIONS `verb` with the list of `set`. */
+void reader_send_functions(struct tn3270_reader *r, uint8_t verb, unsigned set);
+
 #endif

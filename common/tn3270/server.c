@@ -2,6 +2,7 @@
 #include "tn3270/server.h"
 
 #include "tn3270/reader.h"
+#include "tn3270/server_impl.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -66,13 +67,7 @@ static void begin_offer(struct tn3270_server *s)
 {
 	struct telnet *t = telnet_of(s);
 
-	/* Clients ask for these by themselves; both are implied or wanted. */
-	telnet_allow(t, TELNET_OPT_BINARY, OURS, true);
-	telnet_allow(t, TELNET_OPT_BINARY, THEIRS, true);
-	telnet_allow(t, TELNET_OPT_EOR, OURS, true);
-	telnet_allow(t, TELNET_OPT_EOR, THEIRS, true);
-	telnet_allow(t, TELNET_OPT_SGA, OURS, true);
-	telnet_allow(t, TELNET_OPT_SGA, THEIRS, true);
+	reader_allow(&s->reader);
 	telnet_allow(t, TELNET_OPT_TTYPE, THEIRS, true);
 	if (s->conf->no_tn3270e) {
 		begin_plain(s);
@@ -140,12 +135,7 @@ static void heard_tn3270e(struct tn3270_server *s, bool on)
 /* Plain: all four of EOR and BINARY are on [RFC1576 3]. True: READY. */
 static bool plain_ready(struct tn3270_server *s, struct tn3270_event *ev)
 {
-	struct telnet *t = telnet_of(s);
-
-	if (!telnet_on(t, TELNET_OPT_EOR, OURS) ||
-	    !telnet_on(t, TELNET_OPT_EOR, THEIRS) ||
-	    !telnet_on(t, TELNET_OPT_BINARY, OURS) ||
-	    !telnet_on(t, TELNET_OPT_BINARY, THEIRS))
+	if (!reader_plain_on(&s->reader))
 		return false;
 	s->state = TN3270_SERVER_READY;
 	s->bound = true;
@@ -355,19 +345,12 @@ int tn3270_server_accept(struct tn3270_server *s, const char *name,
 
 static bool enough(const struct tn3270_server *s, unsigned set)
 {
-	const unsigned print = TN3270E_F(TN3270E_SCS_CTL_CODES) |
-			       TN3270E_F(TN3270E_DATA_STREAM_CTL);
-
-	return (set & s->need) == s->need &&
-	       (s->device.kind != TN3270E_PRINTER || set & print);
+	return reader_enough(s->device.kind, set, s->need);
 }
 
 static void send_functions(struct tn3270_server *s, uint8_t verb, unsigned set)
 {
-	uint8_t b[2 + TN3270E_FUNCTION_COUNT] = {TN3270E_FUNCTIONS, verb};
-	size_t n = 2 + tn3270e_functions_emit(set, b + 2);
-
-	telnet_send_sb(telnet_of(s), TELNET_OPT_TN3270E, b, n);
+	reader_send_functions(&s->reader, verb, set);
 	s->asked = set;
 }
 
@@ -673,15 +656,15 @@ void tn3270_server_expire(struct tn3270_server *s, mono_t now,
 		ret_ev->seq = s->awaiting_seq;
 		return;
 	}
-	if (mono_lt(now, tn3270_server_deadline(s)))
+	if (mono_lt(now, server_keepalive_at(s)))
 		return;
-	if (s->mark_out && t->keepalive_reply.ns > 0) {
+	if (s->mark_out && !s->awaiting && t->keepalive_reply.ns > 0) {
 		server_end(s, TN3270_END_DEAD);
 		tell_end(s, ret_ev);
 		return;
 	}
 	telnet_send_mark(telnet_of(s));
-	s->mark_out = true;
+	s->mark_out = !s->awaiting;
 	s->marked = now;
 }
 

@@ -1,6 +1,6 @@
 /* server_io.c: output, deadline and records of server.h. */
 #include "tn3270/reader.h"
-#include "tn3270/server.h"
+#include "tn3270/server_impl.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,17 +14,21 @@ size_t tn3270_server_output(struct tn3270_server *s, void *buf, size_t cap)
 
 /*
  * When the keepalive acts. While the printer has a record to answer its
- * silence proves nothing: pr3287 does not read while its print command
- * takes no data. A dead peer is then found by TCP, which the caller sees.
+ * silence proves nothing: pr3287 does not read while its print command takes
+ * no data. Marks are sent nevertheless: if the peer is gone, they make TCP
+ * find out, which the caller sees.
  */
-static mono_t keepalive_at(const struct tn3270_server *s)
+mono_t server_keepalive_at(const struct tn3270_server *s)
 {
 	const struct tn3270_times *t = &s->conf->times;
+	mono_t last = mono_max(s->heard, s->sent);
 
-	if (t->keepalive.ns <= 0 || s->awaiting)
+	if (t->keepalive.ns <= 0)
 		return MONO_NEVER;
+	if (s->awaiting)
+		return mono_add(mono_max(last, s->marked), t->keepalive);
 	if (!s->mark_out)
-		return mono_add(mono_max(s->heard, s->sent), t->keepalive);
+		return mono_add(last, t->keepalive);
 	return mono_add(s->marked, t->keepalive_reply.ns > 0
 					   ? t->keepalive_reply
 					   : t->keepalive);
@@ -40,7 +44,7 @@ mono_t tn3270_server_deadline(const struct tn3270_server *s)
 	if (s->state < TN3270_SERVER_READY)
 		return t->negotiate.ns > 0 ? mono_add(s->started, t->negotiate)
 					   : MONO_NEVER;
-	at = keepalive_at(s);
+	at = server_keepalive_at(s);
 	if (s->awaiting && !s->late_told && t->response.ns > 0)
 		at = mono_min(at, mono_add(s->sent, t->response));
 	return at;

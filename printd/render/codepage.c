@@ -378,3 +378,21 @@ int32_t codepage_encode_dbcs(const struct codepage *c, uint32_t ucs)
 
 	return block && block[ucs & 255] ? block[ucs & 255] : -1;
 }
+
+/* Line drawing; the rest of APL has no place on a line printer. */
+uint32_t codepage_graphic_escape(uint8_t byte)
+{
+	static const struct {
+		uint8_t code;
+		uint16_t ucs;
+	} set[] = {
+		{0x85, 0x2502}, {0xa2, 0x2500}, {0xc4, 0x2514}, {0xc5, 0x250c},
+		{0xc6, 0x251c}, {0xc7, 0x2534}, {0xd3, 0x253c}, {0xd4, 0x2518},
+		{0xd5, 0x2510}, {0xd6, 0x2524}, {0xd7, 0x252c}, {0x40, ' '},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(set); i++)
+		if (set[i].code == byte)
+			return set[i].ucs;
+	return CODEPAGE_NONE;
+}

@@ -69,6 +69,10 @@ uint32_t codepage_decode(const struct codepage *c, uint8_t byte);
 /* Unicode of a double-byte code, or CODEPAGE_NONE. */
 uint32_t codepage_decode_dbcs(const struct codepage *c, uint16_t code);
 
+/* Unicode of a code of the graphic escape set (code page 310): line drawing,
+ * else CODEPAGE_NONE. */
+uint32_t codepage_graphic_escape(uint8_t byte);
+
 /* Single byte of a character, or -1. */
 int codepage_encode(const struct codepage *c, uint32_t ucs);
 

@@ -9,6 +9,20 @@ static void keep(struct paper *p, int r)
 		p->err = r;
 }
 
+uint8_t paper_highlight(uint8_t value)
+{
+	switch (value) {
+	case 0xf2:
+		return RENDER_REVERSE;
+	case 0xf4:
+		return RENDER_UNDERLINE;
+	case 0xf8:
+		return RENDER_BOLD;
+	default:
+		return RENDER_NORMAL;
+	}
+}
+
 static void line_clear(struct render_line *l)
 {
 	for (unsigned i = 0; i < l->layers; i++) {

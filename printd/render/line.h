@@ -20,6 +20,10 @@ struct paper {
 	struct render_line l;
 };
 
+/* enum render_attr of a highlighting value: F2 reverse, F4 underscore, F8
+ * intensified; others, blink among them, are normal. */
+uint8_t paper_highlight(uint8_t value);
+
 /* At the top of the first page. */
 void paper_init(struct paper *p, const struct render_sink *sink);
 

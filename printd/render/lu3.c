@@ -126,20 +126,6 @@ static bool address(struct lu3_printer *p, const uint8_t *b, unsigned *ret)
 	return true;
 }
 
-static uint8_t highlight(uint8_t v)
-{
-	switch (v) {
-	case 0xf2:
-		return RENDER_REVERSE;
-	case 0xf4:
-		return RENDER_UNDERLINE;
-	case 0xf8:
-		return RENDER_BOLD;
-	default:
-		return RENDER_NORMAL;
-	}
-}
-
 /* ---- orders ----------------------------------------------------------------
  */
 
@@ -206,7 +192,7 @@ static void do_pairs(struct lu3_printer *p, struct lu3_cell *c)
 		if (type == XA_FIELD)
 			c->field = v;
 		else if (type == XA_HIGHLIGHT)
-			c->attr = highlight(v);
+			c->attr = paper_highlight(v);
 	}
 }
 
@@ -235,7 +221,7 @@ static void do_attribute(struct lu3_printer *p)
 		p->attr = RENDER_NORMAL;
 		p->apl = false;
 	} else if (p->ctl[1] == XA_HIGHLIGHT) {
-		p->attr = highlight(p->ctl[2]);
+		p->attr = paper_highlight(p->ctl[2]);
 	} else if (p->ctl[1] == XA_CHARSET) {
 		p->apl = p->ctl[2] == 0xf1;
 	}

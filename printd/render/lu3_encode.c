@@ -1,24 +1,15 @@
 /* lu3_encode.c: the encoder of lu3.h. */
 #include "render/lu3.h"
+
+#include "render/controls.h"
 #include "render/scs.h" /* SO, SI: the same in both streams */
 
 #include <errno.h>
 #include <string.h>
 
-#define TAB_EVERY 8u
 #define WIDTH_DEFAULT 132u
-#define EBCDIC_QUESTION 0x6fu
 #define HEAD 2u      /* command and WCC */
 #define LINE_ROOM 8u /* what one character and the end of a line need */
-
-enum {
-	U_BS = 0x08,
-	U_HT = 0x09,
-	U_LF = 0x0a,
-	U_FF = 0x0c,
-	U_CR = 0x0d,
-	U_NEL = 0x85
-};
 
 void lu3_encoder_init(struct lu3_encoder *e, const struct codepage *page,
 		      unsigned width, unsigned record_max, uint8_t substitute)
@@ -126,7 +117,7 @@ static bool take(struct lu3_encoder *e, uint32_t ucs)
 		e->blanks = (uint8_t)(TAB_EVERY - e->column % TAB_EVERY);
 		break;
 	default:
-		if (ucs < 0x20 || (ucs >= 0x7f && ucs < 0xa0)) {
+		if (is_control(ucs)) {
 			e->stats.unknown++; /* BS too: not in this stream */
 			break;
 		}
@@ -213,9 +204,7 @@ size_t lu3_encode(struct lu3_encoder *e, const void *in, size_t len, bool last,
 	const uint8_t *p = in;
 	size_t used = 0, n;
 
-	*ret_used = 0;
-	if (cap < e->record_max + HEAD + 1u)
-		return 0;
+	INVARIANT(cap >= e->record_max + HEAD + 1u);
 	for (;;) {
 		if (e->whole) {
 			n = place_line(e, out, fill);

@@ -51,7 +51,7 @@ static uint32_t char_of(struct lu3_printer *p, const struct lu3_cell *c)
 
 	if (c->code < BLANK)
 		return control_char(c->code);
-	u = c->kind == CELL_GE ? CODEPAGE_NONE
+	u = c->kind == CELL_GE ? codepage_graphic_escape(c->code)
 			       : codepage_decode(p->conf.page, c->code);
 	if (u != CODEPAGE_NONE)
 		return u;

@@ -1,20 +1,10 @@
 /* plain.c: the interpreter of plain.h. */
 #include "render/plain.h"
 
+#include "render/controls.h"
 #include "render/line.h"
 
 #include <stdlib.h>
-
-#define TAB_EVERY 8u
-
-enum {
-	U_BS = 0x08,
-	U_HT = 0x09,
-	U_LF = 0x0a,
-	U_FF = 0x0c,
-	U_CR = 0x0d,
-	U_NEL = 0x85
-};
 
 struct plain_printer {
 	struct plain_conf conf;
@@ -139,7 +129,7 @@ static void take(struct plain_printer *p, uint32_t ucs)
 		tab(p);
 		break;
 	default:
-		if (ucs < 0x20 || (ucs >= 0x7f && ucs < 0xa0))
+		if (is_control(ucs))
 			p->paper.stats.unknown++;
 		else
 			put(p, ucs);

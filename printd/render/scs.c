@@ -264,28 +264,9 @@ static void put_double(struct scs_printer *p, uint8_t b)
 	put(p, u, 2);
 }
 
-/* Line drawing of the graphic escape set (code page 310); the rest of APL
- * has no place on a line printer. */
-static uint32_t graphic_escape(uint8_t b)
-{
-	static const struct {
-		uint8_t code;
-		uint16_t ucs;
-	} set[] = {
-		{0x85, 0x2502}, {0xa2, 0x2500}, {0xc4, 0x2514}, {0xc5, 0x250c},
-		{0xc6, 0x251c}, {0xc7, 0x2534}, {0xd3, 0x253c}, {0xd4, 0x2518},
-		{0xd5, 0x2510}, {0xd6, 0x2524}, {0xd7, 0x252c}, {0x40, ' '},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(set); i++)
-		if (set[i].code == b)
-			return set[i].ucs;
-	return CODEPAGE_NONE;
-}
-
 static void put_escape(struct scs_printer *p, uint8_t b)
 {
-	uint32_t u = pr3287(p) ? ' ' : graphic_escape(b);
+	uint32_t u = pr3287(p) ? ' ' : codepage_graphic_escape(b);
 
 	if (u == CODEPAGE_NONE) {
 		p->paper.stats.substituted++;
@@ -384,23 +365,6 @@ static void do_position(struct scs_printer *p)
 	}
 }
 
-static void set_highlight(struct scs_printer *p, uint8_t v)
-{
-	switch (v) {
-	case 0xf2:
-		p->attr = RENDER_REVERSE;
-		break;
-	case 0xf4:
-		p->attr = RENDER_UNDERLINE;
-		break;
-	case 0xf8:
-		p->attr = RENDER_BOLD;
-		break;
-	default: /* 00 F0 normal, F1 blink */
-		p->attr = RENDER_NORMAL;
-	}
-}
-
 static void do_attribute(struct scs_printer *p)
 {
 	switch (p->ctl[1]) {
@@ -410,7 +374,7 @@ static void do_attribute(struct scs_printer *p)
 		p->sa_dbcs = 0;
 		break;
 	case SA_HIGHLIGHT:
-		set_highlight(p, p->ctl[2]);
+		p->attr = paper_highlight(p->ctl[2]);
 		break;
 	case SA_CHARSET:
 		p->apl = p->ctl[2] == 0xf1;

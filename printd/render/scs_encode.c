@@ -1,22 +1,12 @@
 /* scs_encode.c: the encoder of scs.h, and the check of formats. */
 #include "render/scs.h"
 
+#include "render/controls.h"
+
 #include <errno.h>
 #include <string.h>
 
-#define TAB_EVERY 8u
 #define MPP_DEFAULT 132u
-#define EBCDIC_QUESTION 0x6fu /* '?' */
-
-/* Controls of the input, which is Unicode text. */
-enum {
-	U_BS = 0x08,
-	U_HT = 0x09,
-	U_LF = 0x0a,
-	U_FF = 0x0c,
-	U_CR = 0x0d,
-	U_NEL = 0x85
-};
 
 static bool ascending(const uint8_t *tab, unsigned n, unsigned max)
 {
@@ -191,7 +181,7 @@ static size_t put_char(struct scs_encoder *e, uint32_t ucs, uint8_t *out)
 		e->blanks = tab_blanks(e);
 		break;
 	default:
-		if (ucs < 0x20 || (ucs >= 0x7f && ucs < 0xa0))
+		if (is_control(ucs))
 			e->stats.unknown++;
 		else
 			n += put_graphic(e, ucs, out + n);

@@ -88,7 +88,8 @@ static int find_sock(struct api *a, struct call *k)
 	if (k->fd < 0)
 		return -ENOTSOCK;
 	if (a->dv.peer &&
-	    (k->rq->op == PROTO_ERROR || k->rq->op == PROTO_GETNAME))
+	    (k->rq->op == PROTO_ERROR || k->rq->op == PROTO_GETNAME ||
+	     k->rq->op == PROTO_ATTLS))
 		divert_drain(a, k->now);
 	cookie = passed_cookie(k->fd);
 	k->c = slots_find(a, cookie);
@@ -195,6 +196,18 @@ static int op_info(struct call *k)
 	return 0;
 }
 
+static int op_attls(struct api *a, struct call *k)
+{
+	struct attls_info info;
+	int r = divert_attls(a, k->c, &info);
+
+	if (r < 0)
+		return r;
+	memcpy(k->data, &info, sizeof(info));
+	k->rep->data_len = sizeof(info);
+	return 0;
+}
+
 static int op_queues(struct call *k)
 {
 	struct tcp_conn *tc = sock_tcp(k->c->sk);
@@ -297,6 +310,8 @@ static int sock_op(struct api *a, struct call *k)
 		return op_info(k);
 	case PROTO_QUEUES:
 		return op_queues(k);
+	case PROTO_ATTLS:
+		return op_attls(a, k);
 	case PROTO_JOIN:
 		return op_group(a, k, true);
 	case PROTO_LEAVE:

@@ -348,6 +348,9 @@ static bool heard(struct api *a, struct divert_msg *m, mono_t now)
 	case DIVERT_INTRODUCE:
 		divert_introduce(a, m, now);
 		return true;
+	case DIVERT_ABOUT:
+		divert_about(a, m);
+		return true;
 	case DIVERT_READY:
 	case DIVERT_SOCKET:
 	case DIVERT_CONNECTED:

@@ -39,6 +39,7 @@ void divert_forget(struct api *a, struct api_sock *c)
 	if (c->state == API_S_HELD)
 		a->dv.n_held--;
 	list_remove(&c->dv->node);
+	free(c->dv->attls);
 	free(c->dv);
 	c->dv = NULL;
 }
@@ -581,6 +582,36 @@ void divert_opened(struct api *a, const struct divert_msg *m)
 
 	if (c)
 		c->dv->opened = true;
+}
+
+void divert_about(struct api *a, const struct divert_msg *m)
+{
+	struct api_sock *c = diverted(a, m->serial, DIVERT_OUT);
+
+	if (!c)
+		c = diverted(a, m->serial, DIVERT_IN);
+	if (!c)
+		return;
+	if (!c->dv->attls)
+		c->dv->attls = malloc(sizeof(*c->dv->attls));
+	if (c->dv->attls)
+		*c->dv->attls = m->attls;
+}
+
+int divert_attls(const struct api *a, const struct api_sock *c,
+		 struct attls_info *ret)
+{
+	if (c->dv && c->dv->attls) {
+		*ret = *c->dv->attls;
+		return 0;
+	}
+	if (!a->dv.live)
+		return -EOPNOTSUPP;
+	*ret = (struct attls_info){
+		.policy = c->dv ? ATTLS_POLICY_ENABLED : ATTLS_POLICY_NONE,
+		.state = c->dv ? ATTLS_STATE_HANDSHAKE : ATTLS_STATE_CLEAR,
+	};
+	return 0;
 }
 
 void divert_failed(struct api *a, const struct divert_msg *m)

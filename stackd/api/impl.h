@@ -98,12 +98,13 @@ enum divert_role {
 struct divert_conn {
 	struct list node; /* api_divert.conns or .secure */
 	struct api_sock *c;
-	uint64_t listener;   /* serial of the program's */
-	uint32_t rule;       /* its id */
-	uint16_t shown_port; /* program's port; the wire has another */
-	uint8_t role;        /* enum divert_role */
-	bool opened;         /* OUT: the program was told */
-	struct ip_port to;   /* OUT, held: where the program wants to go */
+	uint64_t listener;        /* serial of the program's */
+	uint32_t rule;            /* its id */
+	uint16_t shown_port;      /* program's port; the wire has another */
+	uint8_t role;             /* enum divert_role */
+	bool opened;              /* OUT: the program was told */
+	struct attls_info *attls; /* what the diverter said of it */
+	struct ip_port to;        /* OUT, held: where the program wants to go */
 };
 
 struct api_sock {
@@ -385,6 +386,10 @@ void divert_refresh(struct api *a, mono_t now);
 void divert_orphan(struct api *a, mono_t now);
 void divert_introduce(struct api *a, struct divert_msg *m, mono_t now);
 void divert_opened(struct api *a, const struct divert_msg *m);
+void divert_about(struct api *a, const struct divert_msg *m);
+/* What there is to say about a socket. 0; -EOPNOTSUPP: nobody diverts. */
+int divert_attls(const struct api *a, const struct api_sock *c,
+		 struct attls_info *ret) MUST_USE;
 void divert_failed(struct api *a, const struct divert_msg *m);
 void divert_reset(struct api *a, const struct divert_msg *m, mono_t now);
 /* A held connection has its turn; `expired`: its time is over. */

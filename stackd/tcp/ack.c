@@ -16,6 +16,7 @@ void tcp_ack_sample(struct tcp_conn *c, dur_t sample)
 	/* [RFC7323 G] ExpectedSamples = FlightSize / (SMSS * 2) */
 	if (c->mss)
 		per_window = tcp_conn_outstanding(c) / (2u * c->mss);
+	tcp_rtt_smallest(&c->rtt, sample, c->now);
 	tcp_rtt_sample(&c->rtt, sample, per_window, c->env->tune.rto_min,
 		       c->env->tune.rto_max);
 }

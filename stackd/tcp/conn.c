@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* An idle connection is this and nothing else. */
-_Static_assert(sizeof(struct tcp_conn) <= 720, "idle connections are many");
+_Static_assert(sizeof(struct tcp_conn) <= 672, "idle connections are many");
 
 size_t tcp_conn_size(void)
 {
@@ -161,7 +161,7 @@ void tcp_conn_establish(struct tcp_conn *c)
 	c->rtt.backoff = 0;
 	c->established = true;
 	c->tune_at = c->last_rcvd = c->last_sent = c->now;
-	c->cwnd_used_at = c->now;
+	c->cwnd_used_ms = (uint32_t)(c->now.ns / 1000000);
 	c->env->stats.established++;
 	tcp_timer_off(c, TCP_T_REXMT);
 	tcp_conn_set_state(c, c->fin_queued ? TCP_S_FIN_WAIT_1
@@ -175,7 +175,7 @@ void tcp_conn_fail(struct tcp_conn *c, int error, bool rst)
 	if (!c->established && c->active)
 		c->env->stats.failed_opens++;
 	if (!c->error)
-		c->error = (int16_t)error;
+		c->error = (uint8_t)error;
 	drop_ooo(c);
 	if (c->orphan)
 		tcp_rcvq_clear(&c->rcv, c->env->pool);
@@ -432,6 +432,6 @@ bool tcp_conn_icmp(struct tcp_conn *c, int error, bool hard, tcp_seq_t seq,
 		     (c->state == TCP_S_SYN_RECEIVED && c->active)))
 		tcp_conn_fail(c, error, false);
 	else
-		c->error_soft = (int16_t)error;
+		c->error_soft = (uint8_t)error;
 	return true;
 }

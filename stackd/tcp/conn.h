@@ -66,12 +66,6 @@ struct tcp_rack {
 	uint32_t rtt_us; /* that one's */
 	tcp_seq_t dsack_round; /* one widening per round, if dsack_seen */
 	tcp_seq_t probe_end;   /* snd_nxt after the loss probe, if probed */
-	uint8_t reo_mult;      /* quarters of the shortest round trip, less 1 */
-	uint8_t reo_persist;   /* recoveries until that is forgotten */
-	bool reordering : 1;   /* seen */
-	bool dsack_seen : 1;
-	bool probed : 1;      /* a probe is out */
-	bool probe_again : 1; /* and repeats data */
 };
 
 /* F-RTO: RFC 5682 3. */
@@ -102,6 +96,7 @@ struct tcp_conn {
 	mono_t now; /* latest that any door was told */
 	struct tcp_tuple tuple;
 	struct tcp_path path;
+	uint32_t cwnd_used_ms; /* low bits of the time, see cwnd_used */
 	mono_t timers[TCP_T__COUNT];
 
 	uint8_t state;    /* enum tcp_state */
@@ -113,7 +108,7 @@ struct tcp_conn {
 	uint8_t keep_sent;
 	uint8_t rexmt_for;         /* enum tcp_rexmt_for */
 	uint8_t frto;              /* enum tcp_frto */
-	int16_t error, error_soft; /* positive errno */
+	uint8_t error, error_soft; /* positive errno, all below 256 */
 
 	/* handshake */
 	bool ts_ok : 1, sack_ok : 1, wscale_ok : 1, ecn_ok : 1;
@@ -129,8 +124,13 @@ struct tcp_conn {
 	bool cwnd_limited : 1; /* cwnd was what stopped us last */
 	bool want_probe : 1;   /* zero-window or keepalive probe */
 	bool want_tlp : 1;     /* tail loss probe */
-	bool want_rst : 1;     /* of our own accord, then silence */
-	bool want_reply : 1;   /* RST in answer to a segment */
+	/* RACK-TLP, see struct tcp_rack */
+	bool reordering : 1;  /* seen */
+	bool dsack_seen : 1;  /* reo_mult grew in this round */
+	bool probed : 1;      /* a probe is out */
+	bool probe_again : 1; /* and repeats data */
+	bool want_rst : 1;    /* of our own accord, then silence */
+	bool want_reply : 1;  /* RST in answer to a segment */
 	bool reply_has_ack : 1;
 	bool cwr_sent : 1, want_cwr : 1; /* [RFC3168 6.1.2] */
 	/* receiving */
@@ -163,12 +163,16 @@ struct tcp_conn {
 	tcp_seq_t rcv_adv;   /* right edge promised; never moves left */
 	tcp_seq_t rcv_acked; /* Last.ACK.sent of RFC 7323 */
 	tcp_seq_t rcv_fin;
-	uint32_t rcv_limit; /* bytes of stream we would hold */
-	uint32_t rcv_clamp; /* TCP_OPT_WINDOW_CLAMP, 0 none */
-	uint32_t wnd_slack; /* see win.c */
-	uint16_t rcv_mss;   /* largest segment seen */
+	uint32_t rcv_limit;  /* bytes of stream we would hold */
+	uint32_t rcv_clamp;  /* TCP_OPT_WINDOW_CLAMP, 0 none */
+	uint32_t wnd_slack;  /* see win.c */
+	uint16_t rcv_mss;    /* largest segment seen */
+	uint8_t reo_mult;    /* RACK: quarters of the shortest round trip,
+			      * less 1 */
+	uint8_t reo_persist; /* recoveries until that is forgotten */
 	struct tcp_sack_block dsack_block;
 	uint32_t ts_recent, ts_offset;
+	uint32_t cwnd_used; /* since cwnd_used_ms no more than this was */
 	mono_t ts_recent_at;
 
 	/* auto-tuning of the receive buffer */
@@ -176,12 +180,9 @@ struct tcp_conn {
 	uint32_t tune_copied; /* consumed since */
 	uint32_t rcv_rtt_us;  /* 0 unknown */
 
-	mono_t cwnd_used_at;     /* since then no more than */
-	uint32_t cwnd_used;      /* this of cwnd was in use */
-	uint32_t pace_credit_ns; /* the pace timer was late by this */
-	mono_t last_sent;        /* data */
-	mono_t last_rcvd;        /* anything acceptable */
-	mono_t oow_ack_at;       /* answer to an unacceptable segment */
+	mono_t last_sent;  /* data */
+	mono_t last_rcvd;  /* anything acceptable */
+	mono_t oow_ack_at; /* answer to an unacceptable segment */
 
 	struct tcp_sndbuf snd;
 	struct tcp_rtx rtx;
@@ -198,13 +199,14 @@ struct tcp_conn {
 
 	uint8_t keep_count, syn_retries;            /* 0: the tune's */
 	uint16_t keep_idle_s, keep_intvl_s, maxseg; /* 0: the tune's */
-	int32_t linger2_s; /* 0: the tune's, -1 never waits */
+	int16_t linger2_s; /* 0: the tune's, -1 never waits */
 	uint32_t user_timeout_ms, notsent_lowat;
+	uint32_t pace_credit_ns; /* the pace timer was late by this */
 
 	/* for tcp_info */
 	uint32_t segs_in, segs_out, data_segs_in, data_segs_out, total_retrans,
 		ooo_in, dsack_in;
-	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+	uint64_t bytes_acked, bytes_received, bytes_retrans;
 };
 
 /* ---- conn.c --------------------------------------------------------- */

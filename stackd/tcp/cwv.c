@@ -29,20 +29,21 @@ void tcp_cwv_idle(struct tcp_conn *c, mono_t now)
 
 void tcp_cwv_sent(struct tcp_conn *c, mono_t now)
 {
-	uint32_t used = tcp_recov_in_flight(c);
+	uint32_t used = tcp_recov_in_flight(c),
+		 now_ms = (uint32_t)(now.ns / 1000000);
 
 	if (c->cwnd_limited || c->recovery != TCP_R_OPEN) {
 		c->cwnd_used = 0;
-		c->cwnd_used_at = now;
+		c->cwnd_used_ms = now_ms;
 		return;
 	}
 	c->cwnd_used = MAX(c->cwnd_used, used);
-	if (mono_lt(now, mono_add(c->cwnd_used_at, rto(c))))
+	if (now_ms - c->cwnd_used_ms < dur_ms(rto(c)))
 		return;
 	/* the peer's window or ours to send may be what limits: only what
 	 * the program did not write counts */
 	if (!tcp_conn_unsent(c))
 		tcp_cc_unused(&c->cc, MAX(c->cwnd_used, restart_window(c)));
 	c->cwnd_used = 0;
-	c->cwnd_used_at = now;
+	c->cwnd_used_ms = now_ms;
 }

@@ -65,6 +65,17 @@ static void fill_times(const struct tcp_conn *c, struct tcp_info *i, mono_t now)
 	i->tcpi_last_ack_recv = i->tcpi_last_data_recv;
 }
 
+/* Each byte that is acknowledged or outstanding was sent, some again. */
+static uint64_t bytes_sent(const struct tcp_conn *c)
+{
+	uint32_t out = 0;
+
+	if (c->established && seq_lt(c->snd.base, c->snd_nxt))
+		out = (uint32_t)seq_diff(seq_min(c->snd_nxt, c->snd.end),
+					 c->snd.base);
+	return c->bytes_acked + out + c->bytes_retrans;
+}
+
 void tcp_conn_info(const struct tcp_conn *c, struct tcp_info *ret, mono_t now)
 {
 	struct tcp_info i;
@@ -88,7 +99,7 @@ void tcp_conn_info(const struct tcp_conn *c, struct tcp_info *ret, mono_t now)
 	i.tcpi_total_retrans = c->total_retrans;
 	i.tcpi_bytes_acked = c->bytes_acked;
 	i.tcpi_bytes_received = c->bytes_received;
-	i.tcpi_bytes_sent = c->bytes_sent;
+	i.tcpi_bytes_sent = bytes_sent(c);
 	i.tcpi_bytes_retrans = c->bytes_retrans;
 	i.tcpi_segs_out = c->segs_out;
 	i.tcpi_segs_in = c->segs_in;

@@ -347,6 +347,20 @@ static bool half_paws_ok(const struct tcp_request *r, const struct tcp_seg *in)
 	       (int32_t)(in->h.opt.ts_val - r->ts_recent) >= 0;
 }
 
+/* The SYN came twice, once when the table was full: a cookie is on its way
+ * too, and the peer may have taken that one. */
+static bool answers_cookie(struct tcp_listener *l, const struct half *h,
+			   const struct tcp_seg *in,
+			   struct tcp_request *ret_req, mono_t now)
+{
+	if (mono_lt(l->cookies_until, now) ||
+	    !tcp_cookie_check(l->env, &h->r.tuple, in, ret_req, now))
+		return false;
+	ret_req->mss_advertised = h->r.mss_advertised;
+	l->env->stats.cookies_ok++;
+	return true;
+}
+
 static enum tcp_listen_verdict half_ack(struct tcp_listener *l, struct half *h,
 					const struct tcp_seg *in,
 					bool accept_room, struct tcp_out *ret,
@@ -361,6 +375,10 @@ static enum tcp_listen_verdict half_ack(struct tcp_listener *l, struct half *h,
 		return challenge(l, &h->r, ret, now);
 	}
 	if (!seq_eq(in->h.ack, seq_add(h->r.iss, 1))) {
+		if (accept_room && answers_cookie(l, h, in, ret_req, now)) {
+			forget(l, h);
+			return TCP_LISTEN_ACCEPT;
+		}
 		/* [RFC9293 3.10.7.4 fifth] */
 		drop(l, TCP_DROP_ACK_RANGE);
 		return tcp_reset_for(in, ret) ? TCP_LISTEN_REPLY
@@ -417,6 +435,11 @@ static enum tcp_listen_verdict stray_ack(
 			return TCP_LISTEN_ACCEPT;
 		}
 		drop(l, TCP_DROP_COOKIE_BAD);
+		/* Text or FIN of a handshake whose ACK a flood swallowed: a
+		 * cookie cannot be read from it, but the text before it will
+		 * come again. Not answered, so that it may. */
+		if (in->len || in->h.flags & TCP_FIN)
+			return TCP_LISTEN_NOTHING;
 	} else {
 		drop(l, TCP_DROP_NO_CONN);
 	}

@@ -324,7 +324,6 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 	c->segs_out += segs - 1;
 	c->data_segs_out += segs;
 	c->env->stats.segs_out += segs - 1;
-	c->bytes_sent += o->len;
 	c->last_sent = c->now;
 	if (c->env->tune.pacing)
 		tcp_pace_sent(c, o->len);

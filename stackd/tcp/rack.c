@@ -45,22 +45,22 @@ static void widen(struct tcp_conn *c, const struct tcp_recov_event *ev)
 {
 	struct tcp_rack *k = &c->rack;
 
-	if (k->dsack_seen && seq_leq(k->dsack_round, c->snd_una))
-		k->dsack_seen = false;
-	if (!ev->dsack || k->dsack_seen || tcp_tlp_is_dsack(c, ev))
+	if (c->dsack_seen && seq_leq(k->dsack_round, c->snd_una))
+		c->dsack_seen = false;
+	if (!ev->dsack || c->dsack_seen || tcp_tlp_is_dsack(c, ev))
 		return;
-	k->dsack_seen = true;
+	c->dsack_seen = true;
 	k->dsack_round = c->snd_nxt;
-	if (k->reo_mult < REO_MULT_MAX)
-		k->reo_mult++;
-	k->reo_persist = REO_PERSIST;
+	if (c->reo_mult < REO_MULT_MAX)
+		c->reo_mult++;
+	c->reo_persist = REO_PERSIST;
 }
 
 void tcp_rack_recovered(struct tcp_conn *c)
 {
 	/* [RFC8985 6.2 step 4] */
-	if (c->rack.reo_persist && !--c->rack.reo_persist)
-		c->rack.reo_mult = 0;
+	if (c->reo_persist && !--c->reo_persist)
+		c->reo_mult = 0;
 }
 
 void tcp_rack_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
@@ -74,21 +74,20 @@ void tcp_rack_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 	if (a->resent_at.ns && !ambiguous(c, ev, a->resent_at, now))
 		delivered(&c->rack, a->resent_at, a->resent_end, now);
 	if (a->reordered) /* [RFC8985 6.2 step 3] */
-		c->rack.reordering = true;
+		c->reordering = true;
 	widen(c, ev);
 }
 
 /* [RFC8985 6.2 step 4 RACK_update_reo_wnd] */
 static dur_t reo_wnd(const struct tcp_conn *c)
 {
-	const struct tcp_rack *k = &c->rack;
 	int64_t us;
 
-	if (!k->reordering &&
+	if (!c->reordering &&
 	    (c->recovery != TCP_R_OPEN || c->dupacks >= TCP_DUP_THRESH ||
 	     c->rtx.sacked > (TCP_DUP_THRESH - 1u) * c->mss))
 		return DUR_NS(0);
-	us = (int64_t)c->rtt.min_us * (k->reo_mult + 1) / 4;
+	us = (int64_t)c->rtt.min_us * (c->reo_mult + 1) / 4;
 	return dur_min(DUR_US(us), DUR_NS(c->rtt.srtt_ns));
 }
 

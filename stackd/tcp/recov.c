@@ -34,6 +34,16 @@ static void leave(struct tcp_conn *c)
 	tcp_undo_left(c);
 }
 
+/* [RFC3168 6.1.2] cwnd was reduced, for whatever reason: the peer may stop
+ * echoing, and what it echoes of this window needs no second answer */
+static void reduced(struct tcp_conn *c)
+{
+	if (!c->ecn_ok)
+		return;
+	c->want_cwr = true;
+	c->cwr_end = c->snd_nxt;
+}
+
 static void enter(struct tcp_conn *c)
 {
 	tcp_undo_begin(c);
@@ -42,6 +52,7 @@ static void enter(struct tcp_conn *c)
 	c->recovery = TCP_R_FAST;
 	c->force_rtx = true;
 	tcp_cc_congestion(&c->cc, tcp_conn_outstanding(c));
+	reduced(c);
 	if (!c->rtx.lost)
 		tcp_rtx_mark_head(&c->rtx, c->mss);
 	c->env->stats.fast_recoveries++;
@@ -176,8 +187,10 @@ void tcp_recov_resent(struct tcp_conn *c, uint32_t len)
 void tcp_recov_probe_mended(struct tcp_conn *c)
 {
 	/* [RFC8985 7.4.2] a loss is a loss */
-	if (c->recovery == TCP_R_OPEN)
-		tcp_cc_congestion(&c->cc, tcp_conn_outstanding(c));
+	if (c->recovery != TCP_R_OPEN)
+		return;
+	tcp_cc_congestion(&c->cc, tcp_conn_outstanding(c));
+	reduced(c);
 }
 
 void tcp_recov_timeout(struct tcp_conn *c, mono_t now)
@@ -193,6 +206,7 @@ void tcp_recov_timeout(struct tcp_conn *c, mono_t now)
 		c->repair->left = false;
 	}
 	tcp_cc_timeout(&c->cc, tcp_conn_outstanding(c), repeated);
+	reduced(c);
 	tcp_rtx_mark_sent_until(&c->rtx, tcp_rack_lost_if_sent(c, now));
 	/* [RFC5682 3] not when the time-out comes again */
 	c->frto = repeated ? TCP_FRTO_OFF : TCP_FRTO_HEAD;
@@ -201,7 +215,7 @@ void tcp_recov_timeout(struct tcp_conn *c, mono_t now)
 	c->dupacks = 0;
 	c->reno_sacked = 0;
 	c->force_rtx = true;
-	c->want_tlp = c->rack.probed = false;
+	c->want_tlp = c->probed = false;
 }
 
 void tcp_recov_ece(struct tcp_conn *c)
@@ -210,8 +224,7 @@ void tcp_recov_ece(struct tcp_conn *c)
 	if (seq_lt(c->snd_una, c->cwr_end) || c->recovery != TCP_R_OPEN)
 		return;
 	tcp_cc_congestion(&c->cc, tcp_conn_outstanding(c));
-	c->cwr_end = c->snd_nxt;
-	c->want_cwr = true;
+	reduced(c);
 }
 
 void tcp_recov_resegment(struct tcp_conn *c)
@@ -223,6 +236,6 @@ void tcp_recov_resegment(struct tcp_conn *c)
 	c->recover = c->snd_nxt;
 	c->reno_sacked = 0;
 	c->force_rtx = true;
-	c->want_tlp = c->rack.probed = false;
+	c->want_tlp = c->probed = false;
 	tcp_undo_forget(c);
 }

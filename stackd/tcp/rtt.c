@@ -1,6 +1,7 @@
 #include "tcp/rtt.h"
 
 #define CLOCK_GRANULARITY DUR_MS(1) /* G of RFC 6298: what timers keep */
+#define MIN_KEPT_S 300              /* the smallest is forgotten then */
 #define SAMPLE_MAX DUR_S(600)       /* a longer one is nonsense */
 
 /* [RFC7323 4.1] */
@@ -16,7 +17,6 @@ void tcp_rtt_sample(struct tcp_rtt *r, dur_t sample, uint32_t per_window,
 	int64_t s = CLAMP(sample.ns, 1, SAMPLE_MAX.ns), err, rto;
 	int64_t n = MAX(per_window, 1u);
 
-	r->min_us = MIN(r->min_us, (uint32_t)MAX(s / 1000, 1));
 	if (!r->srtt_ns) { /* [RFC6298 2.2] */
 		r->srtt_ns = s;
 		r->rttvar_ns = s / 2;
@@ -30,6 +30,17 @@ void tcp_rtt_sample(struct tcp_rtt *r, dur_t sample, uint32_t per_window,
 	rto = r->srtt_ns + MAX(CLOCK_GRANULARITY.ns, 4 * r->rttvar_ns);
 	r->rto_ns = CLAMP(rto, rto_min.ns, rto_max.ns);
 	r->backoff = 0;
+}
+
+void tcp_rtt_smallest(struct tcp_rtt *r, dur_t sample, mono_t now)
+{
+	uint32_t us = (uint32_t)(CLAMP(sample.ns, 1000, SAMPLE_MAX.ns) / 1000);
+	uint16_t now_s = (uint16_t)(now.ns / 1000000000);
+
+	if (us > r->min_us && (uint16_t)(now_s - r->min_since_s) <= MIN_KEPT_S)
+		return;
+	r->min_us = us;
+	r->min_since_s = now_s;
 }
 
 dur_t tcp_rtt_rto(const struct tcp_rtt *r, dur_t rto_max)

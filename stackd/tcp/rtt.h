@@ -16,6 +16,7 @@ struct tcp_rtt {
 	int64_t srtt_ns, rttvar_ns; /* 0 until the first sample */
 	int64_t rto_ns;             /* without back-off */
 	uint32_t min_us;            /* smallest sample, UINT32_MAX none */
+	uint16_t min_since_s;       /* low bits of when that was */
 	uint8_t backoff;            /* doublings in force */
 };
 
@@ -24,6 +25,9 @@ void tcp_rtt_init(struct tcp_rtt *r, dur_t rto_initial);
  * expected per round trip, at least 1. Ends the back-off. */
 void tcp_rtt_sample(struct tcp_rtt *r, dur_t sample, uint32_t per_window,
 		    dur_t rto_min, dur_t rto_max);
+/* [RFC8985 6.2 step 1] The same sample, for the smallest one: min_us is that
+ * of the last five minutes or so, for a path may become longer. */
+void tcp_rtt_smallest(struct tcp_rtt *r, dur_t sample, mono_t now);
 /* The time-out now, with back-off. */
 dur_t tcp_rtt_rto(const struct tcp_rtt *r, dur_t rto_max);
 /* [RFC6298 5.5] after an expiry. */

@@ -311,14 +311,15 @@ static uint32_t rack_first(struct tcp_rtx *r, const struct tcp_rtx_rack *k,
 static uint32_t rack_again(struct tcp_rtx *r, const struct tcp_rtx_rack *k,
 			   mono_t now, mono_t *next)
 {
-	mono_t pause = mono_add(r->scanned_at, k->scan_gap);
+	uint16_t now_ms = (uint16_t)(now.ns / 1000000);
+	uint16_t gone_ms = (uint16_t)(now_ms - r->scanned_ms);
 	uint32_t due = 0;
 
-	if (r->n > RTX_FEW && mono_lt(now, pause)) {
-		*next = mono_min(*next, pause);
+	if (r->n > RTX_FEW && gone_ms < dur_ms(k->scan_gap)) {
+		*next = mono_min(*next, mono_add(now, k->scan_gap));
 		return 0;
 	}
-	r->scanned_at = now;
+	r->scanned_ms = now_ms;
 	for (uint32_t i = 0, left = r->rtx; i < r->n && left; i++) {
 		struct tcp_rtx_range *e = at(r, i);
 		mono_t lost_at = mono_add(e->sent_at, k->wait);

@@ -39,10 +39,10 @@ struct tcp_rtx_range {
 struct tcp_rtx {
 	struct tcp_rtx_range *v;
 	uint16_t first, n, cap;     /* live: v[first .. first+n) */
+	uint16_t scanned_ms;        /* for lost retransmissions, low bits */
 	uint32_t sacked, lost, rtx; /* bytes with each flag */
 	tcp_seq_t fack;             /* right edge of the highest SACKED range */
 	tcp_seq_t lost_to;   /* all below it are SACKED, LOST or repeated */
-	mono_t scanned_at;   /* for lost retransmissions */
 	tcp_seq_t next_lost; /* no range that waits lies below */
 	struct tcp_rtx_range small[TCP_RTX_INLINE];
 };

@@ -111,7 +111,7 @@ int tcp_conn_set_opt(struct tcp_conn *c, enum tcp_opt o, int64_t v, mono_t now)
 		c->syn_retries = (uint8_t)v;
 		return 0;
 	case TCP_OPT_LINGER2:
-		c->linger2_s = v < 0 ? -1 : (int32_t)MIN(v, LINGER2_MAX_S);
+		c->linger2_s = (int16_t)(v < 0 ? -1 : MIN(v, LINGER2_MAX_S));
 		return 0;
 	case TCP_OPT_CC:
 		if (v != TCP_CC_CUBIC && v != TCP_CC_NEWRENO)

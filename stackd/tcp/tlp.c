@@ -18,7 +18,7 @@ bool tcp_tlp_timeout(const struct tcp_conn *c, dur_t *ret)
 	 * scoreboard says more than a probe would, not twice; nor into a
 	 * window that was taken back */
 	if (!c->sack_ok || c->recovery != TCP_R_OPEN || c->rtx.sacked ||
-	    c->rack.probed || c->want_tlp || !c->established ||
+	    c->probed || c->want_tlp || !c->established ||
 	    tcp_conn_outstanding(c) > c->snd_wnd)
 		return false;
 	if (!c->rtt.srtt_ns) {
@@ -51,8 +51,8 @@ struct tcp_want tcp_tlp_want(const struct tcp_conn *c)
 void tcp_tlp_sent(struct tcp_conn *c, bool again)
 {
 	c->want_tlp = false;
-	c->rack.probed = true;
-	c->rack.probe_again = again;
+	c->probed = true;
+	c->probe_again = again;
 	c->rack.probe_end = c->snd_nxt;
 	c->env->stats.loss_probes++;
 	/* [RFC8985 7.3] then the RTO */
@@ -62,7 +62,7 @@ void tcp_tlp_sent(struct tcp_conn *c, bool again)
 bool tcp_tlp_is_dsack(const struct tcp_conn *c,
 		      const struct tcp_recov_event *ev)
 {
-	return ev->dsack && c->rack.probed && c->rack.probe_again &&
+	return ev->dsack && c->probed && c->probe_again &&
 	       seq_eq(ev->seg->h.opt.sack[0].right, c->rack.probe_end);
 }
 
@@ -72,15 +72,15 @@ void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_recov_event *ev)
 
 	if (ev->acked || ev->acc->sacked) /* it was only slow */
 		c->want_tlp = false;
-	if (!k->probed || seq_lt(ev->seg->h.ack, k->probe_end))
+	if (!c->probed || seq_lt(ev->seg->h.ack, k->probe_end))
 		return;
 	/* [RFC8985 7.4.2] */
-	if (!k->probe_again || tcp_tlp_is_dsack(c, ev)) {
-		k->probed = false; /* nothing was lost */
+	if (!c->probe_again || tcp_tlp_is_dsack(c, ev)) {
+		c->probed = false; /* nothing was lost */
 	} else if (seq_lt(k->probe_end, ev->seg->h.ack)) {
-		k->probed = false; /* the probe mended it silently */
+		c->probed = false; /* the probe mended it silently */
 		tcp_recov_probe_mended(c);
 	} else if (ev->dup || (!ev->acked && !ev->acc->sacked)) {
-		k->probed = false; /* both copies arrived */
+		c->probed = false; /* both copies arrived */
 	}
 }

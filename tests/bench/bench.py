@@ -4,6 +4,7 @@ over the kernel (veth), stackd, pasta and slirp4netns.
 
     bench.py --build DIR [--json] [--quick] [--rounds N] [TASK...]
 
+Task "tlsd" is about tlsd over stackd (tlsd_bench.py).
 Task "tls" is about TLS terminators on the kernel's sockets (tls_bench.py).
 
 A kernel client in namespace h talks to an unmodified server in namespace p.
@@ -26,7 +27,10 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from couplet_net import (WORK, Failure, Namespace, Net, Proc, check, inside,
                          remove_namespaces, run, wait_for)
 
+import print_bench
+import proxy
 import tls_bench
+import tlsd_bench
 
 TASKS = ("stream", "rr", "conn", "idle")
 PORT = 7100
@@ -395,6 +399,9 @@ class Group:
     def round(self, args, tasks, results, errors):
         raise NotImplementedError
 
+    def tell(self, table):
+        """What the table does not show by itself, printed below it."""
+
 
 class Rigs(Group):
     """Peers that are networks: one rig per task."""
@@ -446,10 +453,51 @@ class Terminators(Group):
         server.stop(3)
 
 
+class Tlsd(Group):
+    """tlsd over stackd."""
+    tasks = ("tlsd",)
+    kinds = ["tlsd"]
+    ours = "tlsd"
+
+    def round(self, args, tasks, results, errors):
+        try:
+            keep(results, "tlsd", tlsd_bench.run(args))
+        except (Failure, OSError, subprocess.SubprocessError) as e:
+            failed("tlsd", "tlsd", e, errors)
+        finally:
+            remove_namespaces()
+
+
+class Relays(Group):
+    """proxyd beside other relays, on kernel sockets and on a stack."""
+    tasks = ("proxy",)
+    kinds = proxy.KINDS
+    ours, others = "proxyd", ("haproxy-splice", "nginx")
+
+    def round(self, args, tasks, results, errors):
+        proxy.one_round(args, results, errors)
+
+    def tell(self, table):
+        proxy.print_ratios(table)
+
+
+class Printing(Group):
+    """printd beside CUPS: the same jobs to the same printers."""
+    tasks = ("print",)
+    kinds = print_bench.KINDS
+    ours, others = "printd", ("cups",)
+
+    def round(self, args, tasks, results, errors):
+        print_bench.one_round(args, results, errors)
+
+
 GROUPS = (
     Rigs(PEERS, TASKS, "stackd", ("kernel", "pasta")),
     Rigs(WAYS, ("trap",), "seccomp", ("preload",), by_default=False),
     Terminators(),
+    Tlsd(),
+    Relays(),
+    Printing(),
 )
 
 
@@ -489,7 +537,7 @@ def arguments():
     a.add_argument("--json", action="store_true")
     a.add_argument("--quick", action="store_true")
     a.add_argument("--rounds", type=int, default=0)
-    a.add_argument("--peers", default="", help="of the first table, by comma")
+    a.add_argument("--peers", default="", help="only these, apart by commas")
     a.add_argument("task", nargs="*", metavar="TASK",
                    help="of: " + " ".join(words))
     args = a.parse_args()
@@ -525,6 +573,7 @@ def main():
     else:
         for g, r in tables:
             print_table(median_table(r), g)
+            g.tell(median_table(r))
         print("\n".join(errors))
     sys.stdout.flush()
     mine = {"kernel", *(g.ours for g in GROUPS)}

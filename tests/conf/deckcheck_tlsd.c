@@ -45,6 +45,7 @@ static const char *settings_differ(const struct tls_settings *a,
 	SAME(max_version);
 	SAME(option);
 	SAME(ftp);
+	SAME(ftp_tls);
 	SAME(handshake_server);
 	SAME(handshake_client);
 	SAME(ca_auth);

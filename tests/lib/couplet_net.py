@@ -354,7 +354,8 @@ class Net:
             for fam in ("-4", "-6"):
                 for line in ns.run(["ip", fam, "route", "show", "proto",
                                     "kernel"]).split("\n"):
-                    words = line.split()
+                    # a state, which `change` does not take
+                    words = [w for w in line.split() if w != "linkdown"]
                     if len(words) > 2 and words[1] == "dev":
                         ns.run(["ip", fam, "route", "change"] + words +
                                ["congctl", "cubic"])

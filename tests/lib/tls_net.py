@@ -113,9 +113,10 @@ def standard_certs():
 class Tlsd:
     """A tlsd of stack ID whose deck is `lines` behind KEYRING."""
 
-    def __init__(self, net, lines, ring=CERTS, wait=True, args=()):
+    def __init__(self, net, lines, ring=CERTS, wait=True, args=(), stack=ID):
         self.net = net
-        self.path = WORK + "/tlsd.deck"
+        self.stack = stack
+        self.path = f"{WORK}/tlsd-{stack}.deck"
         self.ring = ring
         self.deck(lines)
         self.log = None
@@ -124,7 +125,7 @@ class Tlsd:
 
     def deck(self, lines):
         with open(self.path, "w", encoding="ascii") as f:
-            f.write(f"ID {ID}\nKEYRING {self.ring}\n" + "\n".join(lines) +
+            f.write(f"ID {self.stack}\nKEYRING {self.ring}\n" + "\n".join(lines) +
                     "\n")
 
     def start(self, wait=True, args=()):
@@ -144,7 +145,7 @@ class Tlsd:
 
     def ctl(self, *words, status=0):
         r = subprocess.run(
-            [self.net.tool("tlsctl"), "-i", ID, "--run", self.net.run_dir] +
+            [self.net.tool("tlsctl"), "-i", self.stack, "--run", self.net.run_dir] +
             list(words), text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=30, check=False)
         if r.returncode != status:

@@ -53,6 +53,12 @@ ARROWS = {
     "render": set(),
     "lpr": set(),
     "pjl": set(),
+    "spool": set(),
+    "source": {"spool", "render"},
+    "helper": {"daemon", "ev", "ipc"},
+    "appl": {"ipc"},
+    "session": {"source", "spool", "render", "helper", "lpr", "pjl", "tn3270",
+                "client", "ev"},
 }
 # The engine's face: its types (events, options, struct udp_meta) are spoken
 # in the rooms below it too.
@@ -61,12 +67,12 @@ COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
           "client", "eza", "divert", "keys", "tls", "upgrade", "relay",
           "tlsdeck", "ftp", "tn3270"}
 # Headers that lie beside main.c and that rooms above the engine may see.
-DAEMON_HEADERS = {"deck.h": {"api", "osa"}, "loop.h": set(),
+DAEMON_HEADERS = {"deck.h": {"api", "osa", "session"}, "loop.h": set(),
                   "display.h": set()}
 
 PURE = {"base", "addr", "deck", "wire", "pkt", "ip", "udp", "tcp", "sock",
         "core", "upgrade", "ftp", "tn3270", "head", "target", "render",
-        "lpr", "pjl"}
+        "lpr", "pjl", "source"}
 # What a pure room may take from the system: language, memory, numbers.
 PURE_SYSTEM = {
     "assert.h", "ctype.h", "errno.h", "inttypes.h", "limits.h", "stdalign.h",
@@ -100,6 +106,9 @@ LIBRARIES = [
     (re.compile(r"^cap-ng\.h"), {"daemon"}),
     (re.compile(r"^ares"), {"client", "ev", ""}),
     (re.compile(r"^json"), {"console", "msg", "keys", ""}),
+    (re.compile(r"^curl/"), {"session"}),
+    (re.compile(r"^cups/"), {""}),
+    (re.compile(r"^zlib"), {"spool"}),
 ]
 
 FILE_MAX_LINES = 800

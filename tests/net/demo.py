@@ -17,7 +17,10 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, HERE)
 from couplet_net import (V4_HOST, V4_STACK, V6_HOST, V6_STACK, WORK, Failure,
                          Net, Proc, check, check_equal, inside)
+import couplet_print as prn
+from tls_net import CERTS, Tlsd, standard_certs
 import test_programs as programs
+import test_tlsd
 
 
 class TwoStacks(Net):
@@ -160,6 +163,94 @@ def demo_iperf(net):
         p.stop()
 
 
+def https_conf():
+    d = f"{WORK}/nginx"
+    path = WORK + "/nginx-tls.conf"
+    with open(path, "w", encoding="ascii") as f:
+        f.write(test_tlsd.NGINX_TLS.format(
+            dir=d, certs=CERTS, name="SERVER",
+            extra=f"ssl_client_certificate {CERTS}/root.crt; "
+                  "ssl_verify_client on;"))
+    return ["nginx", "-e", "stderr", "-p", d, "-c", path]
+
+
+def fetch_tls(net, start, url, sha, *words):
+    start(["curl", "-sS", "-f", "-o", WORK + "/got", *words, url],
+          name="curl").ok(60)
+    check_equal(programs.sha_of(WORK + "/got"), sha, "sha256")
+
+
+def demo_tls(net):
+    title("tlsd: TLS for programs that know nothing of it")
+    standard_certs()
+    argv, sha, _ = nginx_conf(V4_STACK)
+    ca = CERTS + "/root.crt"
+    tlsd = Tlsd(net, ["KEYFILE SERVER", "OPTION SERVER",
+                      "HANDSHAKE_SERVER 2", "CA_AUTH YES",
+                      "ATTLS 8080 AS 443 SSL CLOSED",
+                      "KEYFILE CLIENT", "OPTION CLIENT",
+                      "HANDSHAKE_CLIENT 0",
+                      "ATTLS 80 TO ANY AS 8443 SSL"], stack=net.ids[4])
+    clear = net.on(4, argv, name="nginx")
+    tlsd.proc.says("Listening on port 443", 30)
+    fetch_tls(net, net.host, f"https://{V4_STACK}/big", sha, "--cacert", ca,
+              "--cert", CERTS + "/CLIENT.PEM")
+    say(f"clear-text nginx is https://{V4_STACK}/ for the host's curl: "
+        + shake(tlsd))
+    refused = net.host(["curl", "-sS", "--cacert", ca,
+                        f"https://{V4_STACK}/"], name="curl")
+    check(refused.wait(30) != 0, "a client without a certificate got in")
+    say("without a certificate: " + shake(tlsd))
+    https = net.host(https_conf(), name="nginx-tls")
+    net.wait_port("h", 4, 8443, https)
+    fetch_tls(net, lambda a, **kw: net.on(4, a, **kw),
+              f"http://{V4_HOST}/big", sha)
+    say("clear-text curl fetches from an HTTPS server that wants a "
+        "certificate: " + shake(tlsd))
+    for p in (clear, https, tlsd.proc):
+        p.stop()
+
+
+def shake(tlsd):
+    h = tlsd.last()
+    if h["result"] != "ok":
+        return f"refused, {h['reason']}"
+    return f"{h['version']}, {h['suite']}, {h['group']}, {h['certificate']}"
+
+
+def demo_print(net):
+    title("printd on the stack; printers of Debian on the kernel")
+    with open(os.path.join(HERE, "demo.py"), encoding="utf-8") as f:
+        text = f.read()
+    out = prn.fresh("print-out", folder=True)
+    p = prn.Printd(net, "PRINTER P003 BSTTVNET SCS\n"
+                   "LPR PRT2 BSTTVNET {there} 5515 * hp2505\n"
+                   "DIRECT PRT1 BSTTVNET {there} 9100 *\n"
+                   f"PDF ARCHIVE BSTTVNET {out}\nLU ARCHIVE LINES 66\n")
+    papers = {"P003": out + "/pr3287", "PRT1": out + "/p910nd"}
+    prn.pr3287(net, p, "P003", papers["P003"])
+    prn.p910nd(net, p, papers["PRT1"])
+    papers["PRT2"] = prn.lprng(net, p, "hp2505")
+    p.wait_lu("P003", "IDLE")
+    for lu, what in (("P003", "TN3270E, SCS: pr3287"), ("PRT2", "LPR: LPRng"),
+                     ("PRT1", "port 9100: p910nd")):
+        start = time.monotonic()
+        p.submit(lu, text)
+        prn.wait_paper(papers[lu], text)
+        say(f"{what:<22} {len(text)} bytes, byte for byte, "
+            f"{time.monotonic() - start:.2f} s")
+    job = p.submit("ARCHIVE", text)
+    p.wait_gone(job)
+    pdf = f"{out}/ARCHIVE-{job:08d}.pdf"
+    check("def demo_print" in net.h.run(["pdftotext", "-layout", pdf, "-"]),
+          "the text is not in the PDF")
+    say(f"PDF                    {os.path.getsize(pdf)} bytes, its text reads "
+        "back")
+    print("\n".join("  " + x for x in p.ctl("QUERY", "LU").rstrip()
+                    .split("\n")))
+    p.stop()
+
+
 def demo_console(net):
     title("what the operator sees")
     for family in (4, 6):
@@ -176,6 +267,8 @@ def run_demo(build):
         demo_web(net)
         demo_ssh(net)
         demo_iperf(net)
+        demo_tls(net)
+        demo_print(net)
         demo_console(net)
 
 

@@ -255,6 +255,79 @@ def test_starttls_smtp_server(net):
     tlsd.stop()
 
 
+@options(seconds=250)
+def test_starttls_smtp_client_and_postfix(net):
+    """Python's smtplib in clear on the stack, postfix with STARTTLS on the
+    host; and without it: then nothing gets through."""
+    needs("postfix", "openssl")
+    standard_certs()
+    postfix(net, "may")
+    deck = ["OPTION CLIENT", "HANDSHAKE_CLIENT 0", f"CAFILE {CA}",
+            "ATTLS 25 TO ANY AS 25 SSL STARTTLS SMTP"]
+    tlsd = Tlsd(net, deck)
+    with Wire(net) as wire:
+        p = net.prog([PYTHON, "-c", SMTP_PLAIN, net.address("h", 4)],
+                     name="smtp")
+        check("done" in p.ok(60), p.text())
+        check(not wire.has("secret-sender"), "the sender was in clear")
+    check("STARTTLS" not in p.text(), "the program was offered STARTTLS")
+    check_equal(tlsd.last()["certificate"], "CN=SERVER", "certificate")
+    postfix(net, "none")
+    before = len(tlsd.handshakes())
+    p = net.prog([PYTHON, "-c", SMTP_PLAIN, net.address("h", 4)], name="smtp")
+    check(p.wait(60) != 0, "it got through without TLS: " + p.text())
+    h = wait_for(lambda: tlsd.handshakes()[before:], "a word on why", 30)[-1]
+    check_equal(h["result"], "failed", "result")
+    tlsd.deck([deck[0], deck[1], deck[2], deck[3] + " OPTIONAL"])
+    tlsd.ctl("RELOAD")
+    p = net.prog([PYTHON, "-c", SMTP_PLAIN, net.address("h", 4)], name="smtp")
+    check("done" in p.ok(60), p.text())
+    tlsd.idle()
+    tlsd.stop()
+
+
+def postfix(net, tls):
+    """postfix on the host's port 25, with files of its own."""
+    d = WORK + "/postfix"
+    argv = ["postfix", "-c", d]
+    if os.path.isdir(d):
+        net.h.run(argv + ["stop"])
+    os.makedirs(d + "/queue", exist_ok=True)
+    os.makedirs(d + "/data", exist_ok=True)
+    run(["chown", "postfix", d + "/data"])
+    with open("/usr/share/postfix/master.cf.dist", encoding="ascii") as f:
+        master = f.read().replace("  y  ", "  n  ")
+    with open(d + "/master.cf", "w", encoding="ascii") as f:
+        f.write(master)
+    with open(d + "/main.cf", "w", encoding="ascii") as f:
+        f.write(f"""
+compatibility_level = 3.6
+queue_directory = {d}/queue
+data_directory = {d}/data
+maillog_file = /dev/stdout
+myhostname = server.test
+mydestination =
+mynetworks = 0.0.0.0/0
+inet_protocols = ipv4
+smtpd_tls_security_level = {tls}
+smtpd_tls_chain_files = {CERTS}/SERVER.PEM
+alias_maps =
+alias_database =
+""")
+    p = net.host(argv + ["start-fg"], name="postfix")
+    net.wait_port("h", 4, 25, p)
+    return p
+
+
+SMTP_PLAIN = r'''
+import smtplib, sys
+s = smtplib.SMTP(sys.argv[1], 25, timeout=30)
+print(s.ehlo())
+print(s.mail("secret-sender@server.test"))
+s.quit()
+print("done", flush=True)
+'''
+
 SMTP_CLIENT = r'''
 import smtplib, ssl, sys
 s = smtplib.SMTP(sys.argv[1], 2525, timeout=30)

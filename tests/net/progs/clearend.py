@@ -13,6 +13,7 @@ For each connection a line: "PEER end N SHA256" (an end of file after N bytes),
 import errno
 import hashlib
 import socket
+import struct
 import sys
 import threading
 
@@ -30,6 +31,19 @@ def read_all(s, peer, echo=False):
         how = f"reset {n} {errno.errorcode[e.errno]}"
     s.close()
     print(f"{peer} {how}", flush=True)
+
+
+def ask(s):
+    """What an aware program hears of its connection: SOL_ATTLS."""
+    try:
+        info = s.getsockopt(0x41544c53, 1, 248)
+    except OSError as e:
+        print("attls", errno.errorcode[e.errno], flush=True)
+        return
+    policy, state, role, _, version, suite = struct.unpack("4B2H", info[:8])
+    subject = info[120:248].split(b"\0")[0].decode()
+    print(f"attls policy {policy} state {state} role {role} "
+          f"version {version:04x} suite {suite:04x} {subject}", flush=True)
 
 
 def serve(address, port, echo):
@@ -53,7 +67,11 @@ def call(address, port, text):
     except OSError as e:
         print(f"failed {errno.errorcode[e.errno]}", flush=True)
         sys.exit(1)
-    print("connected", s.getpeername()[1], flush=True)
+    try:
+        print("connected", s.getpeername()[1], flush=True)
+    except OSError:             # reset since
+        print("connected", flush=True)
+    ask(s)
     try:
         s.sendall(text.encode())
         s.shutdown(socket.SHUT_WR)

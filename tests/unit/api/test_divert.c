@@ -549,6 +549,38 @@ static void test_garbage_ends_the_diverter(void **state)
 	close(door);
 }
 
+/* Words in any order about anything: the stack lives, and serves the next. */
+static void test_random_words(void **state)
+{
+	struct sockaddr_in at;
+	int l = listener(4, &at), c;
+	unsigned seed = 20261126;
+
+	for (int round = 0; round < 20; round++) {
+		begin(*state);
+		for (int i = 0; i < 200; i++) {
+			struct divert_msg m = {.op = 0};
+
+			for (size_t k = 0; k < sizeof(m.rule); k++)
+				((uint8_t *)&m.rule)[k] =
+					(uint8_t)rand_r(&seed);
+			m.op = (uint16_t)(1 + rand_r(&seed) % 16);
+			m.serial = (uint64_t)rand_r(&seed) % 64;
+			m.error = rand_r(&seed);
+			if (divert_send(door, &m, NULL, 0) == -EPIPE)
+				break;
+		}
+		close(door);
+	}
+	begin(*state);
+	commit();
+	c = sock(SOCK_STREAM);
+	assert_int_equal(connect_to(c, &at), 0);
+	close(c);
+	close(l);
+	close(door);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_outbound_is_handed_over, start,
 					stop),
@@ -574,6 +606,7 @@ static const struct CMUnitTest tests[] = {
 					stop),
 	cmocka_unit_test_setup_teardown(test_bad_rules_end_the_diverter, start,
 					stop),
+	cmocka_unit_test_setup_teardown(test_random_words, start, stop),
 	cmocka_unit_test_setup_teardown(test_garbage_ends_the_diverter, start,
 					stop),
 };

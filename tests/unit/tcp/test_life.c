@@ -645,7 +645,7 @@ static void idle_connection_is_small(void **state)
 	peer_drain(&p);
 	assert_int_equal(tcp_conn_memory(p.c), 0);
 	assert_int_equal(p.pool.used_bytes, 0);
-	assert_true(tcp_conn_size() <= 720);
+	assert_true(tcp_conn_size() <= 672);
 	peer_fini(&p);
 }
 

@@ -419,6 +419,34 @@ static void ece_reduces_once_per_window(void **state)
 	peer_fini(&p);
 }
 
+/* [RFC3168 6.1.2] after any reduction CWR goes out once, and an echo for the
+ * same window is not answered again */
+static void every_reduction_is_announced(void **state)
+{
+	struct peer p;
+	uint32_t ssthresh;
+
+	(void)state;
+	start(&p, true, 20);
+	p.c->ecn_ok = true;
+	p.now = mono_add(p.now, DUR_MS(10));
+	sack(&p, 0, 1, 4);
+	ssthresh = p.c->cc.ssthresh;
+	expect_seg(&p, 0);
+	assert_false(p.o.h.flags & TCP_CWR); /* not on what is repeated */
+	assert_int_equal(p.o.ecn, 0);
+	peer_sack(&p, seg(1), seg(20));
+	peer_send(&p, TCP_ACK | TCP_ECE, 1, seg(0), 0);
+	expect_seg(&p, 20);
+	assert_true(p.o.h.flags & TCP_CWR);
+	peer_drain(&p);
+	assert_false(p.o.h.flags & TCP_CWR);
+	peer_send(&p, TCP_ACK | TCP_ECE, 1, seg(20), 0);
+	assert_int_equal(p.c->recovery, TCP_R_OPEN);
+	assert_int_equal(p.c->cc.ssthresh, ssthresh);
+	peer_fini(&p);
+}
+
 /* [RFC1191 6.4] resegmented at once, cwnd untouched */
 static void smaller_path_resends_in_smaller_pieces(void **state)
 {
@@ -454,6 +482,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(timestamps_time_retransmissions),
 	cmocka_unit_test(echo_of_the_first_transmission_is_no_sample),
 	cmocka_unit_test(ece_reduces_once_per_window),
+	cmocka_unit_test(every_reduction_is_announced),
 	cmocka_unit_test(smaller_path_resends_in_smaller_pieces),
 };
 

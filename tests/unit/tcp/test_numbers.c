@@ -29,6 +29,8 @@ static void rto_follows_rfc_6298(void **state)
 	tcp_rtt_sample(&r, DUR_MS(480), 1, MIN_RTO, MAX_RTO);
 	assert_int_equal(r.rttvar_ns, DUR_MS(170).ns); /* 3/4 200 + 1/4 80 */
 	assert_int_equal(r.srtt_ns, DUR_MS(410).ns);   /* 7/8 400 + 1/8 480 */
+	tcp_rtt_smallest(&r, DUR_MS(400), (mono_t){1});
+	tcp_rtt_smallest(&r, DUR_MS(480), (mono_t){2});
 	assert_int_equal(r.min_us, 400000);
 }
 

@@ -102,7 +102,7 @@ static void reordering_makes_it_patient(void **state)
 	p.now = mono_add(p.now, DUR_MS(RTT_MS));
 	sack(&p, 0, 1, 2);
 	ack(&p, 2); /* 0 came after 1 */
-	assert_true(p.c->rack.reordering);
+	assert_true(p.c->reordering);
 	sack(&p, 2, 3, 8);
 	assert_int_equal(p.c->recovery, TCP_R_OPEN);
 	assert_int_equal(peer_wait_deadline(&p), RTT_MS / 4);
@@ -119,19 +119,19 @@ static void dsacks_widen_the_window(void **state)
 
 	(void)state;
 	start(&p, false, 40, 40);
-	p.c->rack.reordering = true;
+	p.c->reordering = true;
 	p.now = mono_add(p.now, DUR_MS(RTT_MS));
 	dsack(&p, 2, 0, 1);
 	dsack(&p, 2, 0, 1); /* the same round */
-	assert_int_equal(p.c->rack.reo_mult, 1);
+	assert_int_equal(p.c->reo_mult, 1);
 	sack(&p, 2, 3, 4);
 	assert_int_equal(peer_wait_deadline(&p), RTT_MS / 2);
 	assert_int_equal(p.c->recovery, TCP_R_FAST);
 	for (int i = 0; i < 16; i++) {
-		assert_int_equal(p.c->rack.reo_mult, 1);
+		assert_int_equal(p.c->reo_mult, 1);
 		tcp_rack_recovered(p.c);
 	}
-	assert_int_equal(p.c->rack.reo_mult, 0);
+	assert_int_equal(p.c->reo_mult, 0);
 	peer_fini(&p);
 }
 
@@ -142,8 +142,8 @@ static void window_is_no_longer_than_a_round_trip(void **state)
 
 	(void)state;
 	start(&p, false, 10, 10);
-	p.c->rack.reordering = true;
-	p.c->rack.reo_mult = 200;
+	p.c->reordering = true;
+	p.c->reo_mult = 200;
 	p.now = mono_add(p.now, DUR_MS(RTT_MS));
 	sack(&p, 0, 1, 2);
 	assert_in_range(peer_wait_deadline(&p), RTT_MS - 1, RTT_MS + 1);
@@ -208,6 +208,23 @@ static void timeout_spares_young_data(void **state)
 	assert_int_equal(p.c->recovery, TCP_R_LOSS);
 	assert_true(p.c->rtx.lost < tcp_conn_outstanding(p.c));
 	peer_fini(&p);
+}
+
+/* [RFC8985 6.2 step 1] a path that became longer is believed in time */
+static void smallest_round_trip_is_a_recent_one(void **state)
+{
+	mono_t t = {DUR_S(70000).ns};
+	struct tcp_rtt r;
+
+	(void)state;
+	tcp_rtt_init(&r, DUR_S(1));
+	tcp_rtt_smallest(&r, DUR_MS(20), t);
+	tcp_rtt_smallest(&r, DUR_MS(90), mono_add(t, DUR_S(299)));
+	assert_int_equal(r.min_us, 20000);
+	tcp_rtt_smallest(&r, DUR_MS(90), mono_add(t, DUR_S(301)));
+	assert_int_equal(r.min_us, 90000);
+	tcp_rtt_smallest(&r, DUR_MS(80), mono_add(t, DUR_S(302)));
+	assert_int_equal(r.min_us, 80000);
 }
 
 /* ---- TLP ------------------------------------------------------------ */
@@ -310,7 +327,7 @@ static void mended_loss_is_a_loss(void **state)
 		p.now = mono_add(p.now, DUR_MS(RTT_MS));
 		ack(&p, 6);
 		assert_int_equal(p.c->cc.ssthresh == UINT32_MAX, duplicate);
-		assert_false(p.c->rack.probed);
+		assert_false(p.c->probed);
 		peer_fini(&p);
 	}
 }
@@ -745,6 +762,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(lost_retransmission_is_repeated),
 	cmocka_unit_test(ack_that_is_too_early_says_nothing),
 	cmocka_unit_test(timeout_spares_young_data),
+	cmocka_unit_test(smallest_round_trip_is_a_recent_one),
 	cmocka_unit_test(silence_brings_a_probe),
 	cmocka_unit_test(lone_segment_gets_more_time),
 	cmocka_unit_test(probe_prefers_new_data),

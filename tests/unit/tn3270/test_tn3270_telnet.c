@@ -203,6 +203,33 @@ static void changes_its_mind_while_waiting(void **state)
 	NO_OUT(&t);
 }
 
+/* [RFC1143 7] a peer that answers DONT with WILL is wrong, and heard
+ * without a word. */
+static void wrong_answers_end_too(void **state)
+{
+	struct telnet t;
+
+	(void)state;
+	telnet_init(&t);
+	telnet_request(&t, 24, false, true);
+	feed(&t, B(IAC, WILL, 24), 3, 3);
+	telnet_request(&t, 24, false, false);
+	OUT(&t, IAC, DO, 24, IAC, DONT, 24);
+	assert_string_equal(feed(&t, B(IAC, WILL, 24), 3, 3), "");
+	assert_false(telnet_pending(&t, 24, false));
+	assert_false(telnet_on(&t, 24, false));
+	NO_OUT(&t);
+	telnet_request(&t, 24, false, true);
+	feed(&t, B(IAC, WILL, 24), 3, 3);
+	telnet_request(&t, 24, false, false);
+	telnet_request(&t, 24, false, true); /* queued behind the DONT */
+	OUT(&t, IAC, DO, 24, IAC, DONT, 24);
+	assert_string_equal(feed(&t, B(IAC, WILL, 24), 3, 3),
+			    " him:TERMINAL-TYPE+");
+	assert_true(telnet_on(&t, 24, false));
+	NO_OUT(&t);
+}
+
 /* [RFC860] any answer proves life; a peer's DO is answered WILL. */
 static void timing_mark(void **state)
 {
@@ -385,6 +412,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(agrees_to_what_is_allowed),
 	cmocka_unit_test(asks_and_is_answered),
 	cmocka_unit_test(changes_its_mind_while_waiting),
+	cmocka_unit_test(wrong_answers_end_too),
 	cmocka_unit_test(timing_mark),
 	cmocka_unit_test(two_machines_agree),
 	cmocka_unit_test(limits_are_limits),

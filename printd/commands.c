@@ -1,0 +1,57 @@
+#include "commands.h"
+
+#define SHOW COMMAND_SHOW
+#define CHANGE COMMAND_CHANGE
+
+const struct command printd_commands[] = {
+	{"QUERY|Q LU|LUS|PRINTERS", "[lu]",
+	 "LUs: kind, state, jobs, other end, why they do not print", SHOW, 0, 0,
+	 CMD_QUERY_LU},
+	{"QUERY|Q JOBS", "[LU lu] [STATE state]",
+	 "jobs of the spool, or those of a LU or in a state", SHOW, 0, 0,
+	 CMD_QUERY_JOBS},
+	{"QUERY|Q JOB", "number", "everything about a job", SHOW, 0, 0,
+	 CMD_QUERY_JOB},
+	{"QUERY|Q ACQUIRE", "", "printer LUs taken from other hosts", SHOW, 0,
+	 0, CMD_QUERY_ACQUIRE},
+	{"QUERY|Q ID", "", "this printd: ID, version, age, jobs, clients", SHOW,
+	 0, 0, CMD_QUERY_ID},
+	{"QUERY|Q DECK", "", "the deck in force, in canonical form", SHOW, 0, 0,
+	 CMD_QUERY_DECK},
+	{"METRICS", "", "all counters in the Prometheus text format", SHOW, 0,
+	 0, CMD_METRICS},
+	{"HOLD", "job", "keep a job from being sent; one that is sent stops",
+	 CHANGE, 0, 0, CMD_HOLD},
+	{"RELEASE", "job | LU lu", "send a held job, or all held jobs of a LU",
+	 CHANGE, 0, 0, CMD_RELEASE},
+	{"CANCEL", "job", "remove a job", CHANGE, 0, 0, CMD_CANCEL},
+	{"REQUEUE", "job [FRONT]",
+	 "put a job back into its queue, or to the front of it", CHANGE, 0, 0,
+	 CMD_REQUEUE},
+	{"MOVE", "job lu", "move a job to another LU", CHANGE, 0, 0, CMD_MOVE},
+	{"REPRINT", "job [PAGE n] [LU lu]",
+	 "print a retained job once more, from a page, to another LU", CHANGE,
+	 0, 0, CMD_REPRINT},
+	{"RESTART", "job [PAGE n]", "begin a job again, at a page", CHANGE, 0,
+	 0, CMD_RESTART},
+	{"BACK", "job pages", "begin a job again some pages back", CHANGE, 0, 0,
+	 CMD_BACK},
+	{"START", "lu", "let a LU send; one that waits tries now", CHANGE, 0, 0,
+	 CMD_START},
+	{"STOP", "lu", "keep a LU from sending; jobs stay in its queue", CHANGE,
+	 0, 0, CMD_STOP},
+	{"KILL", "lu", "end a LU's session in good order; it opens again",
+	 CHANGE, 0, 0, CMD_KILL},
+	{"REACT|REACTIVATE", "lu",
+	 "close a LU's session at once and open it again", CHANGE, 0, 0,
+	 CMD_REACT},
+	{"REDIRECT", "lu TO lu | lu OFF",
+	 "send what comes for a LU to another one, or no longer", CHANGE, 0, 0,
+	 CMD_REDIRECT},
+	{"SHUTDOWN", "", "end printd; jobs stay in the spool", CHANGE, 0, 0,
+	 CMD_SHUTDOWN},
+	{"HELP", "", "this list", SHOW, 0, 0, CMD_HELP},
+};
+
+const size_t printd_n_commands =
+	sizeof printd_commands / sizeof *printd_commands;

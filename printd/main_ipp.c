@@ -1,0 +1,257 @@
+/*
+ * main_ipp.c: couplet-ipp: one document to an IPP printer with CUPS's library,
+ * run by printd for IPP sessions (session/ipp.c says what is printed on
+ * standard output).
+ *
+ *	couplet-ipp URI JOB USER TITLE COPIES FORMAT < document
+ *
+ * Exit: 0 printed (job-state completed), 3 no try will help, 1 try again.
+ */
+#include <cups/cups.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUFFER 65536
+#define CONNECT_MS 30000
+#define POLL_FIRST_S 1
+#define POLL_MAX_S 10
+#define EXIT_AGAIN 1
+#define EXIT_USAGE 2
+#define EXIT_HOLD 3
+#define OPERATIONS_MAX \
+	100 /* polls without an answer before it is a failure \
+	     */
+
+struct target {
+	const char *uri, *user, *title, *format;
+	int copies;
+	char scheme[32], userpass[256], host[256], resource[512];
+	int port;
+	http_t *http;
+};
+
+static void say(const char *word, const char *text)
+{
+	printf("%s %s\n", word, text);
+	fflush(stdout);
+}
+
+static int give_up(int status, const char *what, const char *text)
+{
+	printf("REASON %s%s%s\n", what, text && *text ? ": " : "",
+	       text ? text : "");
+	fflush(stdout);
+	return status;
+}
+
+static int dial(struct target *t)
+{
+	http_encryption_t enc = strcmp(t->scheme, "ipps") == 0
+					? HTTP_ENCRYPTION_ALWAYS
+					: HTTP_ENCRYPTION_IF_REQUESTED;
+
+	if (httpSeparateURI(HTTP_URI_CODING_ALL, t->uri, t->scheme,
+			    sizeof t->scheme, t->userpass, sizeof t->userpass,
+			    t->host, sizeof t->host, &t->port, t->resource,
+			    sizeof t->resource) < HTTP_URI_STATUS_OK)
+		return give_up(EXIT_HOLD, "not a printer's URI", t->uri);
+	t->http = httpConnect2(t->host, t->port, NULL, AF_UNSPEC, enc, 1,
+			       CONNECT_MS, NULL);
+	if (!t->http)
+		return give_up(EXIT_AGAIN, "connecting", cupsLastErrorString());
+	return 0;
+}
+
+static ipp_t *request(const struct target *t, ipp_op_t op)
+{
+	ipp_t *r = ippNewRequest(op);
+
+	ippAddString(r, IPP_TAG_OPERATION, IPP_TAG_URI, "printer-uri", NULL,
+		     t->uri);
+	ippAddString(r, IPP_TAG_OPERATION, IPP_TAG_NAME, "requesting-user-name",
+		     NULL, t->user);
+	return r;
+}
+
+/* Is another try of any use? */
+static int verdict(ipp_status_t s)
+{
+	static const ipp_status_t never[] = {
+		IPP_STATUS_ERROR_NOT_AUTHENTICATED,
+		IPP_STATUS_ERROR_NOT_AUTHORIZED,
+		IPP_STATUS_ERROR_FORBIDDEN,
+		IPP_STATUS_ERROR_NOT_FOUND,
+		IPP_STATUS_ERROR_DOCUMENT_FORMAT_NOT_SUPPORTED,
+		IPP_STATUS_ERROR_DOCUMENT_FORMAT_ERROR,
+		IPP_STATUS_ERROR_BAD_REQUEST,
+	};
+
+	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+		if (s == never[i])
+			return EXIT_HOLD;
+	return EXIT_AGAIN;
+}
+
+/* The document behind its request: 0, or an exit status. */
+static int write_document(struct target *t, ipp_t *req)
+{
+	static char buf[BUFFER];
+	http_status_t hs = cupsSendRequest(t->http, req, t->resource,
+					   CUPS_LENGTH_VARIABLE);
+	ssize_t n;
+
+	while (hs == HTTP_STATUS_CONTINUE &&
+	       (n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return give_up(EXIT_AGAIN, "reading", strerror(errno));
+		hs = cupsWriteRequestData(t->http, buf, (size_t)n);
+	}
+	if (hs != HTTP_STATUS_CONTINUE && hs != HTTP_STATUS_OK)
+		return give_up(EXIT_AGAIN, "sending", httpStatus(hs));
+	printf("SENT\n");
+	fflush(stdout);
+	return 0;
+}
+
+static int print_job(struct target *t, int *ret_job)
+{
+	ipp_t *req = request(t, IPP_OP_PRINT_JOB), *answer;
+	ipp_attribute_t *id;
+	ipp_status_t s;
+	int r;
+
+	ippAddString(req, IPP_TAG_OPERATION, IPP_TAG_NAME, "job-name", NULL,
+		     t->title);
+	ippAddString(req, IPP_TAG_OPERATION, IPP_TAG_MIMETYPE,
+		     "document-format", NULL, t->format);
+	if (t->copies > 1)
+		ippAddInteger(req, IPP_TAG_JOB, IPP_TAG_INTEGER, "copies",
+			      t->copies);
+	r = write_document(t, req);
+	ippDelete(req);
+	if (r)
+		return r;
+	answer = cupsGetResponse(t->http, t->resource);
+	s = cupsLastError();
+	if (s > IPP_STATUS_OK_CONFLICTING) {
+		ippDelete(answer);
+		return give_up(verdict(s), "the printer refuses the job",
+			       cupsLastErrorString());
+	}
+	id = ippFindAttribute(answer, "job-id", IPP_TAG_INTEGER);
+	*ret_job = id ? ippGetInteger(id, 0) : 0;
+	ippDelete(answer);
+	return *ret_job ? 0
+			: give_up(EXIT_AGAIN, "the printer gave no job-id", "");
+}
+
+static void tell_pages(ipp_t *answer)
+{
+	ipp_attribute_t *a = ippFindAttribute(
+		answer, "job-impressions-completed", IPP_TAG_INTEGER);
+
+	if (a && ippGetInteger(a, 0) > 0) {
+		printf("PAGES %d\n", ippGetInteger(a, 0));
+		fflush(stdout);
+	}
+}
+
+static void tell_state(ipp_t *answer)
+{
+	ipp_attribute_t *a = ippFindAttribute(
+		answer, "job-printer-state-message", IPP_TAG_TEXT);
+	const char *text = a ? ippGetString(a, 0, NULL) : NULL;
+
+	if (!text || !*text) {
+		a = ippFindAttribute(answer, "job-state-reasons",
+				     IPP_TAG_KEYWORD);
+		text = a ? ippGetString(a, 0, NULL) : NULL;
+	}
+	if (text && *text)
+		say("STATE", text);
+}
+
+/* -1: not over yet; else an exit status. */
+static int look(struct target *t, int job)
+{
+	static const char *const wanted[] = {"job-state", "job-state-reasons",
+					     "job-impressions-completed",
+					     "job-printer-state-message"};
+	ipp_t *req = request(t, IPP_OP_GET_JOB_ATTRIBUTES), *answer;
+	ipp_attribute_t *a;
+	int state;
+
+	ippAddInteger(req, IPP_TAG_OPERATION, IPP_TAG_INTEGER, "job-id", job);
+	ippAddStrings(req, IPP_TAG_OPERATION, IPP_TAG_KEYWORD,
+		      "requested-attributes", 4, NULL, wanted);
+	answer = cupsDoRequest(t->http, req, t->resource);
+	a = ippFindAttribute(answer, "job-state", IPP_TAG_ENUM);
+	state = a ? ippGetInteger(a, 0) : 0;
+	if (!state) {
+		ippDelete(answer);
+		return -2;
+	}
+	tell_pages(answer);
+	if (state < IPP_JSTATE_CANCELED)
+		tell_state(answer);
+	ippDelete(answer);
+	switch (state) {
+	case IPP_JSTATE_COMPLETED:
+		return 0;
+	case IPP_JSTATE_CANCELED:
+		return give_up(EXIT_HOLD, "cancelled at the printer", "");
+	case IPP_JSTATE_ABORTED:
+		return give_up(EXIT_HOLD, "aborted by the printer", "");
+	default:
+		return -1;
+	}
+}
+
+static int wait_for(struct target *t, int job)
+{
+	unsigned pause = POLL_FIRST_S, silent = 0;
+
+	for (;;) {
+		int r = look(t, job);
+
+		if (r >= 0)
+			return r;
+		silent = r == -2 ? silent + 1 : 0;
+		if (silent >= OPERATIONS_MAX)
+			return give_up(EXIT_HOLD,
+				       "the printer no longer tells of its job",
+				       cupsLastErrorString());
+		sleep(pause);
+		if (pause < POLL_MAX_S)
+			pause++;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct target t;
+	int job = 0, r;
+
+	if (argc != 7) {
+		fprintf(stderr, "usage: couplet-ipp URI JOB USER TITLE COPIES "
+				"FORMAT\n");
+		return EXIT_USAGE;
+	}
+	t.uri = argv[1];
+	t.user = argv[3];
+	t.title = argv[4];
+	t.copies = (int)strtol(argv[5], NULL, 10);
+	t.format = argv[6];
+	r = dial(&t);
+	if (r == 0)
+		r = print_job(&t, &job);
+	if (r == 0)
+		r = wait_for(&t, job);
+	httpClose(t.http);
+	return r;
+}

@@ -1,0 +1,351 @@
+/*
+ * ipp.c: IPP: the job goes through a pipe into the program couplet-ipp, which
+ * speaks IPP with CUPS's library and tells in lines what becomes of it (see
+ * printd/main_ipp.c). A program of its own because that library waits: for a
+ * printer that is slow, it alone does. On a stack it runs under stackrun.
+ *
+ *	SENT          the document is out
+ *	STATE text    what the printer says
+ *	PAGES n       printed so far
+ *	REASON text   why it will not be
+ *
+ * Exit status as CUPS's backends have it: 0 printed, 3 hold, else try again.
+ */
+#include "helper/helper.h"
+#include "session/session.h"
+#include "session/wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_LEN 256
+#define EXIT_HOLD 3
+
+struct ipp {
+	struct session s;
+	struct source *source; /* NULL = no job */
+	int run;               /* of the helper, 0 = none */
+	int in;                /* our end of its standard input, -1 = closed */
+	int out;               /* our end of its output */
+	struct ev_io *in_io, *out_io;
+	uint8_t buf[SESSION_CHUNK];
+	size_t pos, len;
+	bool begun, sent, exited, out_ended;
+	int status;
+	uint32_t pages;
+	char line[LINE_MAX_LEN];
+	size_t line_len;
+	char reason[SESSION_TEXT_MAX];
+	char state[96];
+};
+
+static struct ipp *of(struct session *s)
+{
+	return container_of(s, struct ipp, s);
+}
+
+static void close_in(struct ipp *p)
+{
+	ev_io_free(p->in_io);
+	p->in_io = NULL;
+	if (p->in >= 0)
+		close(p->in);
+	p->in = -1;
+}
+
+static void drop(struct ipp *p)
+{
+	if (p->run && !p->exited)
+		helper_kill(p->s.env->helper, p->run);
+	p->run = 0;
+	close_in(p);
+	ev_io_free(p->out_io);
+	p->out_io = NULL;
+	if (p->out >= 0)
+		close(p->out);
+	p->out = -1;
+	source_free(p->source);
+	p->source = NULL;
+}
+
+static void finish(struct ipp *p)
+{
+	struct session_owner o = p->s.owner;
+	struct session_result r = {.outcome = SESSION_PRINTED};
+
+	if (p->status == 0)
+		r.pages = p->pages;
+	else if (p->reason[0])
+		session_result_make(&r,
+				    p->status == EXIT_HOLD ? SESSION_HOLD
+							   : SESSION_RETRY,
+				    p->begun && p->sent, "%s", p->reason);
+	else
+		session_result_make(&r, SESSION_RETRY, p->begun,
+				    "couplet-ipp ended with %d", p->status);
+	snprintf(p->state, sizeof p->state, "%.90s",
+		 p->status ? r.reason : "idle");
+	drop(p);
+	o.done(o.arg, &r);
+}
+
+/* Its last words are read before its exit counts. */
+static void maybe_finish(struct ipp *p)
+{
+	if (p->exited && p->out_ended)
+		finish(p);
+}
+
+static void on_exit_status(void *arg, int status)
+{
+	struct ipp *p = arg;
+
+	p->exited = true;
+	p->status = status;
+	close_in(p);
+	maybe_finish(p);
+}
+
+/* ---- what it says
+ * ---------------------------------------------------------------------- */
+
+static void on_line(struct ipp *p, char *line)
+{
+	if (strcmp(line, "SENT") == 0) {
+		if (!p->sent)
+			p->s.owner.sent(p->s.owner.arg);
+		p->sent = true;
+	} else if (strncmp(line, "STATE ", 6) == 0) {
+		if (strcmp(p->state, line + 6) != 0)
+			p->s.owner.news(p->s.owner.arg, SESSION_STATUS,
+					line + 6);
+		snprintf(p->state, sizeof p->state, "%.90s", line + 6);
+	} else if (strncmp(line, "PAGES ", 6) == 0) {
+		p->pages = (uint32_t)strtoul(line + 6, NULL, 10);
+	} else if (strncmp(line, "REASON ", 7) == 0) {
+		snprintf(p->reason, sizeof p->reason, "%.150s", line + 7);
+	} else if (!p->reason[0]) {
+		/* a program that cannot even start says so in its own words */
+		snprintf(p->reason, sizeof p->reason, "%.150s", line);
+	}
+}
+
+static void on_out(void *arg, int fd, unsigned events)
+{
+	struct ipp *p = arg;
+	char buf[1024];
+	ssize_t n = read(fd, buf, sizeof buf);
+
+	(void)events;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		p->out_ended = true;
+		ev_io_free(p->out_io);
+		p->out_io = NULL;
+		maybe_finish(p);
+		return;
+	}
+	for (ssize_t i = 0; i < n; i++) {
+		if (buf[i] == '\n') {
+			p->line[p->line_len] = '\0';
+			p->line_len = 0;
+			on_line(p, p->line);
+		} else if (p->line_len + 1 < sizeof p->line) {
+			p->line[p->line_len++] = buf[i];
+		}
+	}
+}
+
+/* ---- what it reads
+ * ----------------------------------------------------------------------- */
+
+static void on_in(void *arg, int fd, unsigned events)
+{
+	struct ipp *p = arg;
+	ssize_t n;
+
+	(void)events;
+	if (!p->begun) {
+		if (p->s.owner.begins(p->s.owner.arg) < 0) {
+			snprintf(p->reason, sizeof p->reason,
+				 "the spool failed");
+			helper_kill(p->s.env->helper, p->run);
+			p->exited = p->out_ended = true;
+			p->status = 1;
+			finish(p);
+			return;
+		}
+		p->begun = true;
+	}
+	if (p->pos == p->len) {
+		n = source_read(p->source, p->buf, sizeof p->buf);
+		if (n <= 0) {
+			/* cut: the program must not take it for the end */
+			if (n < 0) {
+				snprintf(p->reason, sizeof p->reason,
+					 "reading the job: %s",
+					 strerror((int)-n));
+				helper_kill(p->s.env->helper, p->run);
+				p->exited = p->out_ended = true;
+				p->status = n == -EBADMSG ? EXIT_HOLD : 1;
+				finish(p);
+				return;
+			}
+			close_in(p);
+			return;
+		}
+		p->pos = 0;
+		p->len = (size_t)n;
+	}
+	n = write(fd, p->buf + p->pos, p->len - p->pos);
+	if (n > 0)
+		p->pos += (size_t)n;
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		close_in(p); /* it has gone: its exit tells why */
+}
+
+/* ---- the session
+ * ------------------------------------------------------------------------- */
+
+/* Both pipes; 0 or negative errno. Its ends in theirs[2]. */
+static int make_pipes(struct ipp *p, int theirs[2])
+{
+	int in[2], out[2], r;
+
+	if (pipe2(in, O_CLOEXEC) < 0)
+		return -errno;
+	if (pipe2(out, O_CLOEXEC) < 0) {
+		r = -errno;
+		close(in[0]);
+		close(in[1]);
+		return r;
+	}
+	p->in = in[1];
+	p->out = out[0];
+	theirs[0] = in[0];
+	theirs[1] = out[1];
+	(void)fcntl(p->in, F_SETFL, O_NONBLOCK);
+	(void)fcntl(p->out, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+static int run(struct ipp *p, const struct session_job *job,
+	       const int theirs[2])
+{
+	const struct session_env *env = p->s.env;
+	const char *argv[12];
+	char copies[16], number[16];
+	size_t n = 0;
+	const char *form = job->pdf || p->s.lu->opt.format == LU_FORMAT_PDF
+				   ? "application/pdf"
+			   : job->text ? "text/plain"
+				       : "application/octet-stream";
+
+	snprintf(copies, sizeof copies, "%u", job->copies);
+	snprintf(number, sizeof number, "%u", job->id);
+	if (strcmp(env->id, "*") != 0) {
+		argv[n++] = env->stackrun;
+		argv[n++] = "-i";
+		argv[n++] = env->id;
+	}
+	argv[n++] = env->ipp_program;
+	argv[n++] = p->s.lu->target;
+	argv[n++] = number;
+	argv[n++] = job->user[0] ? job->user : "printd";
+	argv[n++] = job->title[0] ? job->title : p->s.lu->name;
+	argv[n++] = copies;
+	argv[n++] = form;
+	return helper_run(env->helper, argv, n, theirs[0], theirs[1],
+			  on_exit_status, p);
+}
+
+static int ipp_send(struct session *s, const struct session_job *job)
+{
+	struct ipp *p = of(s);
+	int theirs[2] = {-1, -1}, r;
+
+	p->source = job->source;
+	p->begun = p->sent = p->exited = p->out_ended = false;
+	p->pos = p->len = p->line_len = 0;
+	p->pages = 0;
+	p->reason[0] = '\0';
+	r = make_pipes(p, theirs);
+	if (r < 0) {
+		drop(p);
+		return r;
+	}
+	r = run(p, job, theirs);
+	close(theirs[0]);
+	close(theirs[1]);
+	if (r > 0) {
+		p->run = r;
+		r = ev_io_new(s->env->loop, p->in, EV_IO_OUT, on_in, p,
+			      &p->in_io);
+	}
+	if (r == 0)
+		r = ev_io_new(s->env->loop, p->out, EV_IO_IN, on_out, p,
+			      &p->out_io);
+	if (r < 0) {
+		drop(p);
+		return r;
+	}
+	snprintf(p->state, sizeof p->state, "sending");
+	return 0;
+}
+
+static void ipp_stop(struct session *s)
+{
+	drop(of(s));
+}
+
+static void ipp_free(struct session *s)
+{
+	free(of(s));
+}
+
+static bool ipp_ready(struct session *s)
+{
+	(void)s;
+	return true;
+}
+
+static enum source_target ipp_target(struct session *s)
+{
+	return s->lu->opt.format == LU_FORMAT_PDF ? SOURCE_PDF : SOURCE_BYTES;
+}
+
+static void ipp_describe(struct session *s, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s %s", s->lu->target, of(s)->state);
+}
+
+static const struct session_ops ops = {
+	.send = ipp_send,
+	.stop = ipp_stop,
+	.free = ipp_free,
+	.ready = ipp_ready,
+	.target = ipp_target,
+	.describe = ipp_describe,
+	.copies = true,
+};
+
+int session_ipp_new(struct session **ret, const struct session_env *env,
+		    const struct printd_lu *lu)
+{
+	struct ipp *p = calloc(1, sizeof *p);
+
+	(void)env;
+	(void)lu;
+	if (!p)
+		return -ENOMEM;
+	p->s.ops = &ops;
+	p->in = p->out = -1;
+	snprintf(p->state, sizeof p->state, "idle");
+	*ret = &p->s;
+	return 0;
+}

@@ -1,0 +1,396 @@
+#include "session/printers.h"
+
+#include "session/dial.h"
+#include "session/printers_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RELISTEN DUR_S(5)
+#define ACCEPTS_A_TURN 64
+#define BACKLOG 1024
+#define KEEPALIVE_REPLY DUR_S(30) /* a silent client is dead then */
+#define INPUT_RECORD_MAX 65536u   /* what a printer has to say is short */
+
+struct listener {
+	struct list node;
+	struct printers *pool;
+	struct ip_port at;
+	int fd; /* -1 = not now */
+	struct ev_io *io;
+	struct ev_timer *timer; /* tries again */
+	bool told;
+};
+
+static void tell(struct printers *p, enum printers_event e, const char *lu,
+		 const struct ip_port *peer, const char *text)
+{
+	char addr[PORT_TEXT_MAX];
+
+	p->owner.event(p->owner.arg, e, lu, ip_port_format(peer, addr), text);
+}
+
+/* ---- one client
+ * ------------------------------------------------------------------ */
+
+void client_free(struct client *c)
+{
+	if (c->gone)
+		*c->gone = true;
+	list_remove(&c->node);
+	c->pool->n_clients--;
+	wire_free(c->wire);
+	ev_timer_free(c->timer);
+	free(c);
+}
+
+static void client_end(struct client *c, const char *why)
+{
+	struct printer *p = c->printer;
+	struct printers *pool = c->pool;
+
+	if (p)
+		tell(pool, PRINTERS_LEFT, printer_lu(p), &c->peer, why);
+	client_free(c);
+	if (p)
+		printer_left(p, why);
+}
+
+static void arm(struct client *c)
+{
+	mono_t at = tn3270_server_deadline(&c->tn);
+
+	if (mono_is_never(at))
+		ev_timer_stop(c->timer);
+	else
+		ev_timer_set(c->timer, mono_sub(at, mono_now()));
+}
+
+void client_flush(struct client *c)
+{
+	uint8_t buf[TELNET_OUT_MAX];
+	size_t n;
+
+	while ((n = tn3270_server_output(&c->tn, buf, sizeof buf)) > 0)
+		if (wire_write(c->wire, buf, n) < 0)
+			return; /* closed() follows */
+	arm(c);
+}
+
+ssize_t client_record(struct client *c, enum tn3270e_type type,
+		      enum tn3270e_respond respond, const void *data,
+		      size_t len)
+{
+	struct printers *p = c->pool;
+	ssize_t n;
+	int r;
+
+	client_flush(c);
+	n = tn3270_server_write(&c->tn, type, respond, data, len, p->record,
+				sizeof p->record, mono_now());
+	if (n > 0) {
+		r = wire_write(c->wire, p->record, (size_t)n);
+		if (r < 0)
+			return r;
+	}
+	client_flush(c);
+	return n;
+}
+
+/* What the deck says about a request: yes with a LU, or the right reason. */
+static void decide(struct client *c)
+{
+	struct printers *p = c->pool;
+	struct tn3270e_facts facts = {.known = false};
+	struct tn3270e_device d = c->tn.device;
+	struct session *s = p->owner.find(p->owner.arg, &d, &facts);
+	int reason = tn3270e_decide(&d, &facts);
+	struct printer *pr = s ? printer_of(s) : NULL;
+
+	if (reason < 0 && pr && !printer_taken(pr) &&
+	    tn3270_server_accept(&c->tn, printer_lu(pr), printer_functions(pr),
+				 0) == 0) {
+		c->printer = pr;
+		c->tn.conf = printer_conf(pr);
+		printer_take(pr, c);
+		return;
+	}
+	if (reason < 0)
+		reason = pr ? TN3270E_DEVICE_IN_USE : TN3270E_INV_NAME;
+	tell(p, PRINTERS_REFUSED, d.name, &c->peer,
+	     tn3270e_reason_name((unsigned)reason));
+	(void)!tn3270_server_reject(&c->tn, (enum tn3270e_reason)reason);
+}
+
+/* False: the client is gone. */
+static bool on_event(struct client *c, const struct tn3270_event *ev)
+{
+	struct printer *p = c->printer;
+
+	switch (ev->kind) {
+	case TN3270_EV_DEVICE:
+		decide(c);
+		break;
+	case TN3270_EV_READY:
+		tell(c->pool, PRINTERS_CAME, printer_lu(p), &c->peer,
+		     c->tn.device.type);
+		client_flush(c);
+		printer_ready(p);
+		break;
+	case TN3270_EV_RESPONSE:
+		if (p && ev->expected)
+			printer_response(p, ev->answer);
+		break;
+	case TN3270_EV_CLEARED:
+		if (p)
+			printer_cleared(p);
+		break;
+	case TN3270_EV_LATE:
+		if (p)
+			printer_late(p);
+		break;
+	case TN3270_EV_CLOSE:
+		client_flush(c);
+		if (!p)
+			tell(c->pool, PRINTERS_STRANGE, "", &c->peer,
+			     tn3270_end_text(ev->end));
+		client_end(c, tn3270_end_text(ev->end));
+		return false;
+	case TN3270_EV_NONE:
+	case TN3270_EV_START_TLS:
+	case TN3270_EV_REJECTED:
+	case TN3270_EV_DATA:
+	case TN3270_EV_ATTN:
+	case TN3270_EV_SYSREQ:
+	case TN3270_EV_BIND:
+	case TN3270_EV_UNBIND:
+	case TN3270_EV_EOJ:
+		break;
+	}
+	return true;
+}
+
+static size_t on_input(void *arg, const void *data, size_t len)
+{
+	struct client *c = arg;
+	const uint8_t *p = data;
+	size_t left = len;
+	bool gone = false;
+
+	c->gone = &gone;
+	for (;;) {
+		struct tn3270_event ev = {.kind = TN3270_EV_NONE};
+		size_t n =
+			tn3270_server_input(&c->tn, p, left, &ev, mono_now());
+		enum tn3270_event_kind kind = ev.kind;
+
+		p += n;
+		left -= n;
+		if (!on_event(c, &ev) || gone)
+			return len;
+		if (!left && kind == TN3270_EV_NONE)
+			break;
+	}
+	c->gone = NULL;
+	client_flush(c);
+	return len;
+}
+
+static void on_room(void *arg)
+{
+	struct client *c = arg;
+
+	if (c->printer)
+		printer_room(c->printer);
+}
+
+static void on_closed(void *arg, int error)
+{
+	client_end(arg, error ? strerror(error) : "the client closed");
+}
+
+static const struct wire_ops wire_ops = {on_input, on_room, on_closed};
+
+static void on_timer(void *arg)
+{
+	struct client *c = arg;
+	struct tn3270_event ev = {.kind = TN3270_EV_NONE};
+	bool gone = false;
+
+	c->gone = &gone;
+	tn3270_server_expire(&c->tn, mono_now(), &ev);
+	if (!on_event(c, &ev) || gone)
+		return;
+	c->gone = NULL;
+	client_flush(c);
+}
+
+static int client_new(struct printers *p, int fd, const struct ip_port *peer)
+{
+	struct client *c = calloc(1, sizeof *c);
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->pool = p;
+	c->peer = *peer;
+	list_push_tail(&p->clients, &c->node);
+	p->n_clients++;
+	r = ev_timer_new(p->cfg.loop, on_timer, c, &c->timer);
+	if (r == 0)
+		r = wire_new(p->cfg.loop, fd, &wire_ops, c, &c->wire);
+	if (r < 0) {
+		client_free(c);
+		return r;
+	}
+	tn3270_server_init(&c->tn, &p->conf, mono_now());
+	client_flush(c);
+	return 0;
+}
+
+/* ---- listeners
+ * -------------------------------------------------------------------- */
+
+static void listener_close(struct listener *l)
+{
+	ev_io_free(l->io);
+	l->io = NULL;
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	ev_timer_set(l->timer, RELISTEN);
+}
+
+static void on_connect(void *arg, int fd, unsigned events)
+{
+	struct listener *l = arg;
+	struct printers *p = l->pool;
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct ip_port peer;
+		int conn = dial_accept(fd, &peer);
+
+		if (conn == -EAGAIN || conn == -EINTR || conn == -ECONNABORTED)
+			return;
+		if (conn == -EMFILE || conn == -ENFILE || conn == -ENOMEM) {
+			/* who waits keeps waiting; looked at again later */
+			tell(p, PRINTERS_FULL, "", &l->at, strerror(-conn));
+			(void)!ev_io_set(l->io, 0);
+			ev_timer_set(l->timer, RELISTEN);
+			return;
+		}
+		if (conn < 0) { /* the stack is gone */
+			tell(p, PRINTERS_LISTEN, "", &l->at, strerror(-conn));
+			listener_close(l);
+			return;
+		}
+		if (p->n_clients >= p->cfg.clients_max) {
+			tell(p, PRINTERS_FULL, "", &peer, "LIMIT CLIENTS");
+			close(conn);
+		} else if (client_new(p, conn, &peer) < 0) {
+			close(conn);
+		}
+	}
+}
+
+static void listen_now(void *arg)
+{
+	struct listener *l = arg;
+	struct printers *p = l->pool;
+	int r;
+
+	if (l->fd >= 0) {
+		(void)!ev_io_set(l->io, EV_IO_IN);
+		return;
+	}
+	r = dial_listen(p->cfg.id, &l->at, BACKLOG);
+	if (r >= 0) {
+		l->fd = r;
+		r = ev_io_new(p->cfg.loop, l->fd, EV_IO_IN, on_connect, l,
+			      &l->io);
+	}
+	if (r < 0) {
+		if (!l->told)
+			tell(p, PRINTERS_LISTEN, "", &l->at, strerror(-r));
+		l->told = true;
+		listener_close(l);
+		return;
+	}
+	l->told = false;
+	tell(p, PRINTERS_LISTEN, "", &l->at, NULL);
+}
+
+static void listener_free(struct listener *l)
+{
+	list_remove(&l->node);
+	ev_io_free(l->io);
+	ev_timer_free(l->timer);
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l);
+}
+
+int printers_listen(struct printers *p, const struct ip_port *at)
+{
+	struct listener *l = calloc(1, sizeof *l);
+	int r;
+
+	if (!l)
+		return -ENOMEM;
+	l->pool = p;
+	l->at = *at;
+	l->fd = -1;
+	list_push_tail(&p->listeners, &l->node);
+	r = ev_timer_new(p->cfg.loop, listen_now, l, &l->timer);
+	if (r < 0) {
+		listener_free(l);
+		return r;
+	}
+	listen_now(l);
+	return 0;
+}
+
+/* ---- the pool
+ * --------------------------------------------------------------------- */
+
+int printers_new(const struct printers_config *cfg,
+		 const struct printers_owner *owner, struct printers **ret)
+{
+	struct printers *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return -ENOMEM;
+	p->cfg = *cfg;
+	p->owner = *owner;
+	list_init(&p->clients);
+	list_init(&p->listeners);
+	tn3270_server_conf_init(&p->conf);
+	p->conf.printers = true;
+	p->conf.displays = false;
+	p->conf.record_max = INPUT_RECORD_MAX;
+	p->conf.times.keepalive = cfg->keepalive;
+	p->conf.times.keepalive_reply = KEEPALIVE_REPLY;
+	*ret = p;
+	return 0;
+}
+
+void printers_free(struct printers *p)
+{
+	if (!p)
+		return;
+	LIST_FOREACH_SAFE (it, &p->listeners)
+		listener_free(container_of(it, struct listener, node));
+	while (!list_empty(&p->clients))
+		client_end(container_of(p->clients.next, struct client, node),
+			   "printd ends");
+	free(p);
+}
+
+uint32_t printers_count(const struct printers *p)
+{
+	return p->n_clients;
+}

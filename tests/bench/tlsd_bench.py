@@ -1,0 +1,77 @@
+"""The task "tlsd" of bench.py: tlsd over stackd. The load of tls_bench, from
+the kernel's side of a TUN; the backend in clear on the stack, which knows
+nothing of TLS. Everything shares the machine's processors, as it would.
+
+Rates are per second and per CPU second of tlsd with its key process; idle
+memory is the growth of their resident memory.
+"""
+
+import subprocess
+
+import tls_bench
+from couplet_net import V4_STACK, WORK, Net, check, remove_namespaces
+from tls_net import Tlsd
+
+CLEAR, WIRE = 7300, 7301
+
+
+class Pair:
+    """A tlsd and the programs around it, as tls_bench wants a terminator."""
+
+    kind = "tlsd"
+
+    def __init__(self, net, tlsd):
+        self.net, self.tlsd = net, tlsd
+
+    def pids(self):
+        return tls_bench.children_of(self.tlsd.proc.pid)
+
+
+class TlsdBench(tls_bench.TlsBench):
+    def __init__(self, args, net):
+        super().__init__(args)
+        self.net = net
+
+    def ask(self, *words):
+        done = subprocess.run(
+            self.net.h.argv([self.load, words[0], V4_STACK, str(WIRE),
+                             *map(str, words[1:])]),
+            capture_output=True, text=True, timeout=120, check=False)
+        check(done.returncode == 0, f"{words[0]}: {done.stderr.strip()}")
+        return [int(w) for w in done.stdout.split()]
+
+    def bulk(self, term):
+        for way in ("up", "down"):
+            numbers, rate = self.rate(term, way, self.seconds)
+            self.out[f"{way}, Gbit/s"] = \
+                numbers[0] * 8 / 1e9 / self.seconds
+            self.out[f"{way}, Gbit per cpu-s"] = rate * 8 / 1e9
+        (trips,) = self.ask("rr", self.seconds)
+        self.out["round trip, us"] = self.seconds * 1e6 / trips
+
+
+def once(args, key, pem):
+    """{measure: value} of one round with one kind of key."""
+    with Net(args.build, families="4") as net:
+        backend = net.prog([f"{args.build}/tests/bench/bench_tls_load",
+                            "serve", "0.0.0.0", str(CLEAR)], name="backend")
+        net.wait_port("p", 4, CLEAR, backend)
+        name = pem[len(WORK) + 1:-len(".PEM")]
+        tlsd = Tlsd(net, [f"KEYFILE {name}", "OPTION SERVER",
+                          f"ATTLS {CLEAR} AS {WIRE} SSL"], ring=WORK)
+        b = TlsdBench(args, net)
+        term = Pair(net, tlsd)
+        b.handshakes(term, key)
+        if key == "ECDSA":
+            b.bulk(term)
+        tlsd.stop()
+        return b.out
+
+
+def run(args):
+    """{measure: value}"""
+    out = {}
+    for key, pem in tls_bench.make_keys().items():
+        out.update(once(args, key, pem))
+        remove_namespaces()
+    return out

@@ -1,0 +1,296 @@
+#!/usr/bin/python3
+"""printd under hard conditions: killed at any moment, thousands of clients,
+a full disk.
+"""
+
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
+                                "..", "lib"))
+from couplet_net import (WORK, Failure, check, check_equal, main, needs,
+                         options, run, sanitized, wait_for)
+from couplet_print import (PATIENCE, FakePrinter, Printd, fresh, read,
+                           read_all, vsftpd)
+from tn_printer import Clients
+
+KILLS = int(os.environ.get("COUPLET_KILLS", "200"))
+
+
+# ---- kill -9 ---------------------------------------------------------------
+
+def lpd_of(paper):
+    """A line printer daemon that acknowledges as RFC 1179 says, and keeps the
+    data file when it has acknowledged it."""
+    def serve(conn, _n):
+        conn.settimeout(PATIENCE)
+        data, got = b"", b""
+
+        def line():
+            text = b""
+            while not text.endswith(b"\n"):
+                c = conn.recv(1)
+                if not c:
+                    return b""
+                text += c
+            return text
+        if not line():
+            return
+        conn.sendall(b"\0")
+        while True:
+            head = line()
+            if not head:
+                break
+            size = int(head[1:].split()[0])
+            conn.sendall(b"\0")
+            data = b""
+            while len(data) < size + 1:
+                piece = conn.recv(size + 1 - len(data))
+                if not piece:
+                    return
+                data += piece
+            if head[0] == 3:
+                got = data[:-1]
+                paper.append(got.decode())
+            conn.sendall(b"\0")
+    return serve
+
+
+class Sender(threading.Thread):
+    """Submits jobs to one LU without end; `accepted` are those that printd
+    said it has."""
+
+    def __init__(self, printd, lu, pace):
+        super().__init__(daemon=True)
+        self.p, self.lu, self.pace = printd, lu, pace
+        self.accepted, self.tried, self.stopped = {}, 0, False
+
+    def run(self):
+        path = f"{WORK}/send-{self.lu}"
+        while not self.stopped:
+            self.tried += 1
+            body = f"<{self.lu} {self.tried}>\n" + "".join(
+                f"{self.lu} {self.tried} line {n}\n"
+                for n in range(random.choice((1, 20, 2000)))) + \
+                f"<end {self.lu} {self.tried}>\n"
+            with open(path, "w", encoding="ascii") as f:
+                f.write(body)
+            r = subprocess.run(
+                [self.p.tool("printctl"), "-i", self.p.id, "--run",
+                 self.p.run_dir, "SUBMIT", self.lu, path],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                check=False)
+            m = re.match(r"job (\d+) ", r.stdout)
+            if r.returncode == 0 and m:
+                self.accepted[int(m.group(1))] = body
+            if len(self.accepted) > self.pace:
+                time.sleep(0.05)      # enough to do; the kills go on
+
+
+def wait_gate(p):
+    p.proc.says("CPLT002I", PATIENCE)
+
+
+def crash_loop(p, kills, seconds):
+    """Kills printd at random moments and starts it again; how often."""
+    end = time.monotonic() + seconds
+    done = 0
+    while done < kills and time.monotonic() < end:
+        time.sleep(random.random() ** 2 * 0.4)     # the moment is the test
+        p.kill()
+        done += 1
+        p.logs.append(p.proc.path)
+        p.start(wait=False)
+        if random.random() < 0.8:                  # some die while starting
+            wait_gate(p)
+    return done
+
+
+def deliveries(paper, body):
+    """(whole, in part) of one job among what is on paper."""
+    head = body.split("\n", 1)[0]
+    mine = [x for x in paper if head in x]
+    whole = sum(x.count(body) for x in mine)
+    rest = "".join(x.replace(body, "") for x in mine)
+    return whole, rest.count(head)
+
+
+def judge(p, senders, papers):
+    log = ""
+    for path in p.logs + [p.proc.path]:
+        log += read(path).decode(errors="replace")
+    marked = {int(n) for n in re.findall(
+        r"CPLT710I job (\d+) printed on .*MAY HAVE BEEN", log)}
+    jobs = twice = 0
+    for s in senders:
+        for number, body in s.accepted.items():
+            jobs += 1
+            whole, part = deliveries(papers[s.lu], body)
+            check(whole >= 1, f"job {number} of {s.lu} is lost or cut "
+                  f"(whole {whole}, in part {part})")
+            if whole + part > 1:
+                twice += 1
+                check(number in marked, f"job {number} of {s.lu} came "
+                      f"{whole} times whole and {part} in part, and is not "
+                      "marked")
+    return jobs, twice, len(marked)
+
+
+def run_crashes(net, lines, lus, papers, prepare=None):
+    needs("vsftpd")
+    p = Printd(net, lines, start=False)
+    p.logs = []
+    if prepare:
+        prepare(p)
+    p.start()
+    senders = [Sender(p, lu, 400) for lu in lus]
+    for s in senders:
+        s.start()
+    kills = crash_loop(p, KILLS // 5, 40 if KILLS <= 200 else 1200)
+    for s in senders:
+        s.stopped = True
+    for s in senders:
+        s.join(PATIENCE)
+    wait_gate(p)
+    wait_for(lambda: not p.query("JOBS"), "the spool to be empty",
+             PATIENCE * 3)
+    jobs, twice, marked = judge(p, senders, papers)
+    check(jobs > kills // 2, f"only {jobs} jobs in {kills} kills")
+    print(f"{kills} kills, {jobs} jobs, {twice} of them came again, {marked} "
+          "marked", flush=True)
+    p.stop()
+
+
+@options(seconds=1500)
+def test_crash_printer(net):
+    """A TN3270E client."""
+    papers = {}
+    clients = []
+
+    def prepare(p):
+        clients.append(Clients(net, p.here, 5023, ["PC"], reconnect=True))
+        papers["PC"] = clients[0].jobs["PC"]
+    run_crashes(net, "PRINTER PC BSTTVNET SCS\n", ["PC"], papers, prepare)
+    clients[0].stop()
+
+
+@options(seconds=1500)
+def test_crash_direct(net):
+    """Port 9100."""
+    papers = {"PD": []}
+
+    def prepare(p):
+        def keep(conn, _n):
+            papers["PD"].append("")
+            at = len(papers["PD"]) - 1
+            while True:
+                piece = conn.recv(65536)
+                if not piece:
+                    return
+                papers["PD"][at] += piece.decode()
+        FakePrinter(net, p.there, 9100, keep)
+    run_crashes(net, "DIRECT PD BSTTVNET {there} 9100 *\nLU PD RETRY 100MS\n",
+                ["PD"], papers, prepare)
+
+
+@options(seconds=1500)
+def test_crash_lpr(net):
+    """A line printer daemon."""
+    papers = {"PL": []}
+    run_crashes(net, "LPR PL BSTTVNET {there} 5515 * q\nLU PL RETRY 100MS\n",
+                ["PL"], papers,
+                lambda p: FakePrinter(net, p.there, 5515,
+                                      lpd_of(papers["PL"])))
+
+
+class Folder:
+    """Files of a folder as paper, read when looked at."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __iter__(self):
+        return iter([read(f"{self.path}/{n}").decode()
+                     for n in os.listdir(self.path) if n[0] != "."])
+
+
+@options(seconds=1500)
+def test_crash_file(net):
+    """Files."""
+    run_crashes(net, "FILE PF BSTTVNET {work}/out\n", ["PF"],
+                {"PF": Folder(fresh("out", folder=True))})
+
+
+@options(seconds=1500)
+def test_crash_ftp(net):
+    """Debian's FTP server."""
+    papers = {}
+
+    def prepare(p):
+        papers["PT"] = Folder(vsftpd(net, p))
+    run_crashes(net, "FTPP PT BSTTVNET {there} 2121 * prtuser secret\n"
+                "LU PT RETRY 100MS\n", ["PT"], papers, prepare)
+
+
+# ---- many ------------------------------------------------------------------
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+
+@options(seconds=600, fd_limit=25000)
+def test_many_clients(net):
+    """2000 LUs with a client each (10,000 in a release build), at once; jobs
+    to the first, the last and some between; what an idle LU costs."""
+    n = 2000 if sanitized(net.build) else 10000
+    lus = [f"P{i:05d}" for i in range(n)]
+    p = Printd(net, "".join(f"PRINTER {lu} BSTTVNET SCS\n" for lu in lus))
+    before = resident_kib(p.proc.pid)
+    clients = Clients(net, p.here, 5023, lus)
+    wait_for(lambda: clients.ready() == n, f"{n} clients", PATIENCE * 5,
+             step=0.2)
+    check_equal(p.query("ID")["clients"], n, "clients that printd sees")
+    each = (resident_kib(p.proc.pid) - before) / n
+    some = [lus[0], lus[-1]] + random.sample(lus, 30)
+    for lu in some:
+        p.submit(lu, f"for {lu}\n")
+    wait_for(lambda: all(clients.jobs[lu] for lu in some), "the jobs",
+             PATIENCE * 2)
+    for lu in some:
+        check_equal(set(clients.jobs[lu]), {f"for {lu}\n"}, lu)
+    check(not any(clients.jobs[lu] for lu in lus if lu not in some),
+          "a job came out of the wrong printer")
+    print(f"{n} clients, {each:.1f} KiB each", flush=True)
+    clients.stop()
+    p.stop()
+
+
+@options(seconds=240)
+def test_disk_full(net):
+    """A spool without room refuses jobs and keeps those it has."""
+    small = fresh("small", folder=True)
+    run(["mount", "-t", "tmpfs", "-o", "size=80m,mode=777", "tmpfs", small])
+    p = Printd(net, "FILE PF BSTTVNET {work}/out\n", spool=small + "/spool")
+    out = fresh("out", folder=True)
+    p.ctl("STOP", "PF")
+    job = p.submit("PF", "kept\n")
+    path = WORK + "/big"
+    with open(path, "wb") as f:
+        f.write(b"x" * (40 << 20))
+    text = p.ctl("SUBMIT", "PF", path, status=1)
+    check("full" in text, text)
+    p.kill()
+    p.start()
+    p.wait_gone(job)
+    check_equal(read(f"{out}/PF-{job:08d}.txt"), b"kept\n", "the job")
+    p.stop()
+
+
+if __name__ == "__main__":
+    main(globals())
