@@ -281,7 +281,7 @@ int script_run(const char *path, const struct door *door, unsigned number)
 		return 1;
 	}
 	look_ahead(&s, text);
-	if (door->real_time && (!s.live_ok || s.chatter ||
+	if (door->real_time && (!s.live_ok || s.chatter || is_exact(text) ||
 				time_named(text).ns > LIVE_WAIT_MAX.ns)) {
 		printf("left out %s:%s\n", s.name,
 		       !s.live_ok       ? s.why_not_live
