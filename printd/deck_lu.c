@@ -74,10 +74,10 @@ static int make_room(struct printd_deck *d)
 	p = calloc(cap, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	if (d->n_lus)
+	if (d->lus) {
 		memcpy(p, d->lus, d->n_lus * sizeof(*p));
-	if (d->lus)
 		explicit_bzero(d->lus, d->n_lus * sizeof(*p));
+	}
 	free(d->lus);
 	d->lus = p;
 	d->cap_lus = cap;

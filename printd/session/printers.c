@@ -384,8 +384,8 @@ void printers_free(struct printers *p)
 		return;
 	LIST_FOREACH_SAFE (it, &p->listeners)
 		listener_free(container_of(it, struct listener, node));
-	while (!list_empty(&p->clients))
-		client_end(container_of(p->clients.next, struct client, node),
+	LIST_FOREACH_SAFE (it, &p->clients)
+		client_end(container_of(it, struct client, node),
 			   "printd ends");
 	free(p);
 }

@@ -18,9 +18,12 @@ WANTED = {
     "units": r"lib/systemd/system/[\w@.-]+\.service$",
     "sysusers": r"lib/sysusers\.d/\w+\.conf$",
     "tmpfiles": r"lib/tmpfiles\.d/\w+\.conf$",
+    "printing": r"/s?bin/(printd|printctl)$|cups/backend/couplet$|"
+                r"couplet/couplet-ipp$|libcouplet-print\.so",
     "example decks": r"/share/doc/couplet/.*\.deck$",
 }
-PAGES = ["stackd.8", "stackctl.8", "stackrun.1", "stackd.deck.5",
+PAGES = ["printd.8", "printctl.8", "printd.deck.5", "libcouplet-print.3",
+         "stackd.8", "stackctl.8", "stackrun.1", "stackd.deck.5",
          "couplet-deck.5", "couplet-messages.7", "couplet.7",
          "couplet-keys.1"]
 EXPOSURE_MAX = 30       # tenths, as systemd-analyze counts

@@ -4,8 +4,8 @@ case checks bytes on paper. With --kernel printd has the host's network (ID *),
 without it is the guest of a stack.
 """
 
-import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -14,8 +14,8 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
-from couplet_net import (ROOT, WORK, Proc, check, check_equal, main, needs,
-                         options, sanitized, wait_for)
+from couplet_net import (WORK, check, check_equal, main, needs, options, run,
+                         wait_for)
 from couplet_print import (PATIENCE, FakePrinter, Printd, cupsd, fresh, lprng,
                            needs_lprng,
                            p910nd, pr3287, read, read_all, reset, vsftpd,
@@ -113,6 +113,79 @@ def test_pr3287_code_pages(net):
     text = "\u20ac \u00c4\u00d6\u00dc \u00df \u00a7 {}\n"
     p.wait_gone(p.submit("PE", text))
     wait_paper(e, text)
+    p.stop()
+
+
+PAGES_OF_CLIENT = ("037", "273", "277", "278", "280", "284", "285", "297",
+                   "500", "1140", "1141", "1142", "1143", "1144", "1145",
+                   "1146", "1147", "1148", "1149")
+
+
+def random_text(page, rng):
+    """Lines of characters that the page has; no blank at the end of a line,
+    for SCS printers cut those."""
+    have = [c for c in map(chr, list(range(33, 127)) + list(range(161, 256)))
+            if c != "\u00ad"]
+    r = subprocess.run(["iconv", "-c", "-f", "UTF-8", "-t", f"IBM{page}"],
+                       input="".join(have).encode(), capture_output=True,
+                       check=False)
+    back = subprocess.run(["iconv", "-f", f"IBM{page}", "-t", "UTF-8"],
+                          input=bytes(b for b in r.stdout if b not in
+                                      (0xca, 0xff)), capture_output=True,
+                          check=True)
+    chars = back.stdout.decode() + "     "
+    lines = []
+    for _ in range(rng.randrange(1, 60)):
+        line = "".join(rng.choice(chars)
+                       for _ in range(rng.randrange(0, 132))).rstrip()
+        lines.append(line)
+    return "\n".join(lines + ["end"]) + "\n"
+
+
+@options(seconds=300)
+def test_pr3287_random_text(net):
+    """Random text in every code page that pr3287 and we share, as SCS and as
+    3270 data, comes out as it went in."""
+    needs("pr3287")
+    rng = random.Random(int(os.environ.get("COUPLET_SEED", "1")))
+    lus = [(f"S{page}", page, " SCS") for page in PAGES_OF_CLIENT] + \
+        [(f"L{page}", page, "") for page in PAGES_OF_CLIENT]
+    p = Printd(net, "".join(f"PRINTER {lu} BSTTVNET{scs}\nLU {lu} CODEPAGE "
+                            f"IBM-{page}\n" for lu, page, scs in lus))
+    for lu, page, _ in lus:
+        pr3287(net, p, lu, fresh("paper-" + lu), "-codepage", "cp" + page)
+    texts = {lu: random_text(page, rng) for lu, page, _ in lus}
+    jobs = [p.submit(lu, texts[lu]) for lu in texts]
+    for job in jobs:
+        p.wait_gone(job)
+    for lu, text in texts.items():
+        wait_paper(f"{WORK}/paper-{lu}", text)
+    p.stop()
+
+
+@options(seconds=150)
+def test_pr3287_tls(net):
+    """TLS from the first byte in front of printd."""
+    needs("pr3287", "stunnel4", "openssl")
+    p = Printd(net, "PRINTER P003 BSTTVNET SCS\n")
+    key, conf = WORK + "/key.pem", WORK + "/stunnel.conf"
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
+         "2", "-subj", "/CN=printd", "-addext",
+         "subjectAltName=DNS:printd", "-keyout", key, "-out",
+         WORK + "/cert.pem"])
+    with open(conf, "w", encoding="ascii") as f:
+        f.write(f"foreground=yes\npid=\n[tn]\naccept={p.there}:5992\n"
+                f"connect={p.here}:5023\ncert={WORK}/cert.pem\nkey={key}\n")
+    s = net.host(["stunnel4", conf], name="stunnel")
+    net.wait_port("h", 4, 5992, s)
+    out = fresh("paper")
+    net.host(["pr3287", "-cafile", WORK + "/cert.pem", "-accepthostname",
+              "printd", "-command",
+              f"cat >>{out}", f"L:P003@{p.there}:5992"], name="pr3287",
+             env=dict(os.environ, LC_ALL="C.UTF-8"))
+    p.wait_lu("P003", "IDLE")
+    p.wait_gone(p.submit("P003", TEXT))
+    wait_paper(out, TEXT)
     p.stop()
 
 
