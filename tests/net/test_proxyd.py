@@ -535,14 +535,12 @@ def test_access_and_limits(net):
     kept.pop().close()
 
     def again():
-        s = dial(net, 4, 9002)
         try:
-            s.sendall(b"x")
-            return s.recv(1) == b"x"
+            with dial(net, 4, 9002) as s:   # may be reset at once
+                s.sendall(b"x")
+                return s.recv(1) == b"x"
         except ConnectionError:
             return False
-        finally:
-            s.close()
     wait_for(again, "a place to be free again", 60)
     px.stop()
 
