@@ -79,7 +79,7 @@ static const struct word ip_words[] = {
 	{"RA_ROUTES", KIND_BOOL, IP(ra_routes), 0, 1, NULL, 0},
 	{"RA_ADDRS", KIND_BOOL, IP(ra_addrs), 0, 1, NULL, 0},
 	{"RA_DNS", KIND_BOOL, IP(ra_dns), 0, 1, NULL, 0},
-	{"RA_HOP_MIN", KIND_U8, IP(ra_hop_min), 1, 255, NULL, 0},
+	{"RA_HOP_MIN", KIND_U8, IP(ra_hop_min), 0, 255, NULL, 0},
 	{"TEMPADDR", KIND_BOOL, IP(temp_addrs), 0, 1, NULL, 0},
 	{"DAD", KIND_U32, IP(dad_transmits), 0, 16, NULL, 0},
 	{"ARP_PROBES", KIND_U32, IP(arp_probes), 0, 16, NULL, 0},

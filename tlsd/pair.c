@@ -32,11 +32,12 @@
 #define INTRODUCE_RETRY_MS 5
 #define EAGER_TIMEOUT_S 120 /* the program has to give its command first */
 #define SNDBUF_BYTES (1 << 20)
-#define LAST_READS 4 /* of RELAY_CHUNK, before a polite end */
+#define LAST_READS 4 /* of RELAY_CHUNK, in one turn of a polite end */
+#define LINGER_S 2   /* that a peer has to see an alert */
 
 static const char *const state_names[] = {
 	"CONNECT", "HANDSHAKE", "INTRODUCE", "PROGRAM",
-	"OPEN",    "DYING",     "FOLLOW",
+	"OPEN",    "DYING",     "FOLLOW",    "LINGER",
 };
 
 static bool eager(const struct pair *p)
@@ -82,21 +83,44 @@ static void forget(struct pair *p)
 	relay_bury(td->set, &p->corpse, p);
 }
 
-/* The alert that says why must arrive: what the peer still said is read, so
- * that the end is a FIN behind the alert and no reset that overtakes it. */
-static void end_politely(struct pair *p)
+/* The wire's end after our alert: what the peer still says is thrown away,
+ * until it has seen the alert and closes. True: that is not yet so. */
+static bool linger(struct pair *p)
 {
 	int fd = watch_of(p, WIRE)->fd;
 
-	p->relay.end[WIRE].io = &relay_clear; /* another's close says reset */
-	if (fd < 0)
-		return;
-	shutdown(fd, SHUT_WR);
 	for (int i = 0; i < LAST_READS; i++) {
-		if (recv(fd, relay_scratch(p->td->set), RELAY_CHUNK,
-			 MSG_DONTWAIT) <= 0)
-			return;
+		ssize_t n = recv(fd, relay_scratch(p->td->set), RELAY_CHUNK,
+				 MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return true;
+		if (n <= 0)
+			return false;
 	}
+	return false;
+}
+
+/* An alert must arrive: a reset for what the peer still sends would overtake
+ * it. So our direction ends with a FIN, and the rest is read for a while. */
+static bool end_politely(struct pair *p)
+{
+	int fd = watch_of(p, WIRE)->fd;
+
+	relay_close_end(&p->relay, PROGRAM, true);
+	if (fd < 0 || shutdown(fd, SHUT_WR) < 0 || !linger(p))
+		return false;
+	p->state = LINGER;
+	p->relay.end[WIRE].io = &relay_clear; /* another's close says reset */
+	relay_timer_set(p->td->set, &p->timer,
+			mono_add(relay_now(p->td->set), DUR_S(LINGER_S)));
+	return true;
+}
+
+static void linger_over(struct pair *p)
+{
+	relay_abandon(&p->relay, true);
+	forget(p);
 }
 
 /* Introduced, and neither accepted nor given up by the program. */
@@ -116,12 +140,13 @@ static void end_early(struct pair *p)
 {
 	if (!p->gone && !p->inbound)
 		door_say(p->td, DIVERT_FAILED, p->serial, p->error);
-	if (p->polite)
-		end_politely(p);
-	else if (!p->gone)
-		door_say(p->td, DIVERT_RESET, p->serial, 0);
 	tls_session_free(p->session);
 	p->session = NULL;
+	if (p->polite && end_politely(p))
+		return;
+	if (!p->polite && !p->gone)
+		door_say(p->td, DIVERT_RESET, p->serial, 0);
+	p->relay.end[WIRE].io = &relay_clear; /* it is said */
 	if (must_wait(p)) {
 		p->state = DYING;
 		relay_watch_close(p->td->set, watch_of(p, WIRE));
@@ -235,8 +260,8 @@ static void open_relay(struct pair *p)
 	struct relay_end *program = &p->relay.end[PROGRAM];
 	int r = p->ready ? 0 : relay_program_open(program);
 
-	if (p->state != HANDSHAKE)
-		p->state = PLANT;
+	if (!eager(p) || p->tls)
+		p->state = PLANT; /* the session is nobody's but ours */
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
@@ -351,6 +376,7 @@ static void handshake_step(struct pool_job *j)
 
 static void submit(struct pair *p)
 {
+	INVARIANT(!p->tls && p->session);
 	if (p->busy) {
 		p->again = true;
 		return;
@@ -466,6 +492,11 @@ static void on_wire(struct relay_watch *w, mono_t now)
 	struct pair *p = container_of(w, struct pair, relay.end[WIRE].watch);
 
 	(void)now;
+	if (p->state == LINGER) {
+		if (!linger(p))
+			linger_over(p);
+		return;
+	}
 	if (p->state == HANDSHAKE ||
 	    (p->state == CONNECT && !(p->talk && talk_begins_clear(p))))
 		submit(p);
@@ -486,6 +517,10 @@ static void on_timer(struct relay_timer *t, mono_t now)
 	struct pair *p = container_of(t, struct pair, timer);
 
 	(void)now;
+	if (p->state == LINGER) {
+		linger_over(p);
+		return;
+	}
 	if (p->state == TALK) {
 		history_add(p->td, p->rule, p->inbound, &p->peer, NULL,
 			    "the peer did not go on to TLS in time",
@@ -674,6 +709,8 @@ static void kill_pair(struct pair *p)
 {
 	if (p->state == OPEN) {
 		relay_kill(&p->relay);
+	} else if (p->state == LINGER) {
+		linger_over(p);
 	} else if (p->state == DYING || p->state == TALK) {
 		pair_close(p, true);
 	} else {

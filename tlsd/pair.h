@@ -16,6 +16,7 @@ enum pair_state {
 	OPEN,      /* the relay has it */
 	DYING,     /* only the program's accept() is waited for */
 	TALK,      /* a conversation is followed: talk.c */
+	LINGER,    /* refused: the peer is to see our alert */
 };
 
 enum { PROGRAM, WIRE }; /* ends of the relay */

@@ -47,6 +47,7 @@ struct wait {
 	struct seccomp_notif n;
 	uint32_t gen;     /* of the slot; older events are ignored */
 	int64_t until_ms; /* SO_RCVTIMEO, SO_SNDTIMEO; 0 none */
+	uint64_t seen;    /* signals, see trap_signalled() */
 	bool used;
 };
 
@@ -178,6 +179,7 @@ static int keep(const struct trap_call *c, uint32_t events, struct wait *at)
 	if (!at) {
 		w->n = *c->n;
 		w->until_ms = timeout_of(c->fd, events);
+		w->seen = 0;
 		w->used = true;
 		t->n_waits++;
 	}
@@ -226,9 +228,10 @@ static void ready(struct trap *t, uint64_t data)
 }
 
 /* Its time is over, its thread has gone or has a signal to handle. */
-static bool ended(struct trap *t, const struct wait *w, bool look)
+static bool ended(struct trap *t, struct wait *w, bool look)
 {
 	struct trap_call c = {.t = t, .n = &w->n, .pidfd = -1, .fd = -1};
+	enum trap_signal sig;
 	uint64_t id = w->n.id;
 
 	if (w->until_ms && now_ms() >= w->until_ms) {
@@ -240,9 +243,14 @@ static bool ended(struct trap *t, const struct wait *w, bool look)
 		return false;
 	if (ioctl(t->cf.listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
 		return true;
-	if (!trap_signalled(&c))
+	sig = trap_signalled(&c, &w->seen);
+	if (sig == TRAP_SIGNAL_NONE)
 		return false;
-	answer(t, id, w->until_ms ? -EINTR : -KERNEL_ERESTARTSYS);
+	/* with a time-out of its own a call is not restarted */
+	answer(t, id,
+	       sig == TRAP_SIGNAL_INTERRUPT || w->until_ms
+		       ? -EINTR
+		       : -KERNEL_ERESTARTSYS);
 	return true;
 }
 

@@ -75,8 +75,14 @@ int trap_replace(void *arg, int fd, bool cloexec);
 int trap_become(const struct trap_call *c) MUST_USE;
 /* At the start: keeps what the supervisor needs of root's capabilities. */
 void trap_keep_capabilities(void);
-/* Does a signal wait that the thread would handle? */
-bool trap_signalled(const struct trap_call *c);
+enum trap_signal {
+	TRAP_SIGNAL_NONE,
+	TRAP_SIGNAL_RESTART,   /* the thread has one to handle: as the kernel */
+	TRAP_SIGNAL_INTERRUPT, /* it probably has: EINTR */
+};
+/* Does a signal wait for the thread to leave its call? `seen`: kept between
+ * looks, 0 at first. */
+enum trap_signal trap_signalled(const struct trap_call *c, uint64_t *seen);
 
 /* ---- trap_call.c, trap_data.c: one function per system call */
 typedef long trap_fn(struct trap_call *c);

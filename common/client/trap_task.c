@@ -359,13 +359,32 @@ static uint64_t mask(const char *text, const char *name)
 	return strtoull(field(text, name), NULL, 16);
 }
 
-bool trap_signalled(const struct trap_call *c)
+/*
+ * The kernel wakes one thread for a signal, and only that one may be told to
+ * restart its call: another would see the kernel's own number of that error.
+ * A thread's own signals are its own. One for the process goes to its leader,
+ * unless the leader blocks it; then it is not known to whom, and a thread
+ * that could take it, and has seen nobody do so since the last look, is
+ * interrupted, which is an error that programs know.
+ */
+enum trap_signal trap_signalled(const struct trap_call *c, uint64_t *seen)
 {
 	char text[STATUS_MAX];
-	uint64_t pending;
+	uint64_t blocked, shared, before = *seen;
+	pid_t tid = (pid_t)c->n->pid, leader;
 
-	if (!status_of((pid_t)c->n->pid, text))
-		return false;
-	pending = mask(text, "\nSigPnd:") | mask(text, "\nShdPnd:");
-	return pending & ~mask(text, "\nSigBlk:");
+	*seen = 0;
+	if (!status_of(tid, text))
+		return TRAP_SIGNAL_NONE;
+	blocked = mask(text, "\nSigBlk:");
+	if (mask(text, "\nSigPnd:") & ~blocked)
+		return TRAP_SIGNAL_RESTART;
+	shared = mask(text, "\nShdPnd:") & ~blocked;
+	leader = (pid_t)strtol(field(text, "\nTgid:"), NULL, 10);
+	if (!shared || leader == tid)
+		return shared ? TRAP_SIGNAL_RESTART : TRAP_SIGNAL_NONE;
+	if (!status_of(leader, text))
+		return TRAP_SIGNAL_NONE;
+	*seen = shared & mask(text, "\nSigBlk:");
+	return *seen & before ? TRAP_SIGNAL_INTERRUPT : TRAP_SIGNAL_NONE;
 }

@@ -7,6 +7,7 @@
 #include "keys/server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -32,7 +32,7 @@ struct keys {
 	atomic_uint refs; /* one of keys_start(), one of each pair */
 	atomic_bool dead;
 	pid_t pid;
-	int pidfd;
+	int life; /* end of a pipe whose other end dies with the process */
 	unsigned n;
 	struct channel control;
 	struct channel channel[KEYS_CHANNELS_MAX];
@@ -99,7 +99,7 @@ static struct keys *keys_make(const struct pairs *p)
 	if (!k)
 		return NULL;
 	atomic_init(&k->refs, 1);
-	k->pidfd = -1;
+	k->life = -1;
 	k->n = p->n - 1;
 	k->control.fd = p->ours[0];
 	(void)pthread_mutex_init(&k->control.lock, NULL);
@@ -134,15 +134,20 @@ static int await_lock(struct keys *k)
 static int fork_server(struct keys *k, struct pairs *p,
 		       const struct keys_options *o)
 {
-	k->pid = fork();
-	if (k->pid < 0)
+	int life[2], r;
+
+	if (pipe2(life, O_CLOEXEC) < 0)
 		return -errno;
+	k->pid = fork();
+	r = k->pid < 0 ? -errno : 0;
 	if (k->pid == 0) {
 		close_all(p->ours, p->n);
-		server_run(p->theirs[0], p->theirs + 1, o);
+		close(life[0]);
+		server_run(p->theirs[0], p->theirs + 1, life[1], o);
 	}
-	k->pidfd = pidfd_open(k->pid, 0);
-	return k->pidfd < 0 ? -errno : 0;
+	close(life[1]);
+	k->life = life[0];
+	return r;
 }
 
 int keys_start(const struct keys_options *o, struct keys **ret)
@@ -174,17 +179,23 @@ int keys_start(const struct keys_options *o, struct keys **ret)
 	return 0;
 }
 
-static void reap(struct keys *k)
+/* Has it ended within `ms`? */
+static bool has_ended(const struct keys *k, int ms)
 {
-	struct pollfd gone = {.fd = k->pidfd, .events = POLLIN};
+	struct pollfd gone = {.fd = k->life, .events = POLLIN};
 	int r;
 
+	do
+		r = poll(&gone, 1, ms);
+	while (r < 0 && errno == EINTR);
+	return r == 1;
+}
+
+static void reap(struct keys *k)
+{
 	if (k->pid <= 0)
 		return;
-	do
-		r = poll(&gone, 1, k->pidfd < 0 ? 0 : STOP_MS);
-	while (r < 0 && errno == EINTR);
-	if (r != 1)
+	if (!has_ended(k, STOP_MS))
 		(void)kill(k->pid, SIGKILL);
 	while (waitpid(k->pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -200,14 +211,14 @@ void keys_stop(struct keys *k)
 	for (unsigned i = 0; i < k->n; i++)
 		close(k->channel[i].fd);
 	reap(k);
-	if (k->pidfd >= 0)
-		close(k->pidfd);
+	if (k->life >= 0)
+		close(k->life);
 	keys_unref(k);
 }
 
 int keys_fd(const struct keys *k)
 {
-	return k->pidfd;
+	return k->life;
 }
 
 pid_t keys_pid(const struct keys *k)
@@ -217,9 +228,7 @@ pid_t keys_pid(const struct keys *k)
 
 bool keys_alive(const struct keys *k)
 {
-	struct pollfd gone = {.fd = k->pidfd, .events = POLLIN};
-
-	return !atomic_load(&k->dead) && poll(&gone, 1, 0) == 0;
+	return !atomic_load(&k->dead) && !has_ended(k, 0);
 }
 
 /* ---- requests

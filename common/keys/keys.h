@@ -51,7 +51,9 @@ struct keys_options {
 	/* Keep CAP_DAC_READ_SEARCH (if we have it), so that a reload can
 	 * read files that only root can read. */
 	bool keep_read;
-	bool debuggable; /* let a debugger in */
+	/* Let a debugger in, and do without the system call filter where
+	 * there is none: valgrind knows no seccomp(2). */
+	bool debuggable;
 };
 
 /* Forks the key process. 0 or negative errno. The caller ends it with

@@ -88,7 +88,8 @@ int lock_before(const struct keys_options *o)
 	const char *step;
 	int r;
 
-	lock_memory();
+	if (!o->debuggable) /* it would also lock all of valgrind */
+		lock_memory();
 	r = privs_drop(&user, caps, keep ? 1 : 0, o->debuggable, &step);
 	if (r == 0)
 		r = lock_files(o);

@@ -207,7 +207,7 @@ int make_cert(const struct make_what *w, EVP_PKEY **ret_key, X509 **ret_cert,
 	if (!w->cn || !w->cn[0] || strlen(w->cn) > 64)
 		return fault(why, -EINVAL,
 			     "a common name of 1 to 64 bytes is expected");
-	key = generate(kind);
+	key = w->own && EVP_PKEY_up_ref(w->own) ? w->own : generate(kind);
 	if (!key)
 		return fault(why, -EINVAL,
 			     "kind of key: P-256, P-384, P-521, ED25519 or "

@@ -17,8 +17,9 @@ struct make_what {
 	 * DNS names. */
 	const char *const *san;
 	size_t n_san;
-	const char *key;      /* P-256, P-384, P-521, RSA-2048.. RSA-8192,
-			       * ED25519; NULL: P-256 */
+	const char *key; /* P-256, P-384, P-521, RSA-2048.. RSA-8192,
+			  * ED25519; NULL: P-256 */
+	EVP_PKEY *own;   /* this key (referenced), not a new one; NULL: new */
 	int64_t from, until;  /* seconds since 1970 */
 	const char *ocsp;     /* URL of the responder; NULL: none */
 	EVP_PKEY *issuer_key; /* both NULL: signs itself */

@@ -283,7 +283,7 @@ static int compare_ints(const void *a, const void *b)
 }
 
 /* Keeps stderr and what is ours; what the daemon has open is not for us. */
-static int close_others(int control, const int *channels, unsigned n)
+static int close_others(int control, const int *channels, unsigned n, int life)
 {
 	int keep[KEYS_CHANNELS_MAX + 2], null, from = 3;
 	unsigned n_keep = 0;
@@ -294,6 +294,7 @@ static int close_others(int control, const int *channels, unsigned n)
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		return -errno;
 	keep[n_keep++] = control;
+	keep[n_keep++] = life;
 	for (unsigned i = 0; i < n; i++)
 		keep[n_keep++] = channels[i];
 	qsort(keep, n_keep, sizeof keep[0], compare_ints);
@@ -357,7 +358,7 @@ static int start_workers(struct server *s, struct worker *w,
 	return -r;
 }
 
-_Noreturn void server_run(int control, const int *channels,
+_Noreturn void server_run(int control, const int *channels, int life,
 			  const struct keys_options *o)
 {
 	struct worker workers[KEYS_CHANNELS_MAX];
@@ -367,7 +368,7 @@ _Noreturn void server_run(int control, const int *channels,
 	(void)prctl(PR_SET_NAME, "couplet-keys", 0, 0, 0);
 	set_signals();
 	if (r == 0)
-		r = close_others(control, channels, o->channels);
+		r = close_others(control, channels, o->channels, life);
 	warm_up();
 	if (r == 0)
 		r = lock_before(o);
@@ -375,6 +376,8 @@ _Noreturn void server_run(int control, const int *channels,
 		r = start_workers(&s, workers, channels, o->channels);
 	if (r == 0)
 		r = lock_calls();
+	if (r == -EOPNOTSUPP && o->debuggable)
+		r = 0;
 	if (reply(control, &r, sizeof r) && r == 0)
 		serve_control(&s);
 	/* no exit handlers: they are the daemon's */

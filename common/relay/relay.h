@@ -83,8 +83,7 @@ int relay_watch_add(struct relay_set *s, struct relay_watch *w,
 		    int fd) MUST_USE;
 /* Calls w->fn soon, in this turn, though nothing happened. */
 void relay_watch_again(struct relay_set *s, struct relay_watch *w);
-/* Closes the descriptor and forgets it; no call comes any more. Another
- * copy of the descriptor must not live on in this process. */
+/* Closes the descriptor and forgets it; no call comes any more. */
 void relay_watch_close(struct relay_set *s, struct relay_watch *w);
 /* The descriptor out of the set, the caller's again; or -1. */
 int relay_watch_take(struct relay_set *s, struct relay_watch *w);

@@ -77,9 +77,12 @@ static void forget(struct relay_watch *w)
 
 void relay_watch_close(struct relay_set *s, struct relay_watch *w)
 {
-	(void)s;
-	if (w->fd >= 0)
-		close(w->fd); /* which takes it out of the set */
+	/* closing would take it out of the set only if no other process had
+	 * a copy: whoever passed it to us may close his a moment later */
+	if (w->fd >= 0) {
+		epoll_ctl(s->epfd, EPOLL_CTL_DEL, w->fd, NULL);
+		close(w->fd);
+	}
 	forget(w);
 }
 

@@ -7,17 +7,22 @@
  * believe is in CAFILE, without one the CA certificates of the key file, and
  * for a client without either those of the system.
  */
+#include "deck/deck.h"
 #include "keys/keys.h"
 #include "tlsdeck/tlsdeck.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct build {
 	struct keys_pair *pair; /* the first; whose CAs are trusted */
 	struct tls_ident *idents[TLSDECK_MEMBERS_MAX];
 	struct tls_trust *trust;
+	char *map; /* text of MAPUSER FILE */
 	char alpn[TLSDECK_LIST_MAX + 1];
 	const char *alpn_names[TLS_ALPN_MAX];
 	struct tls_policy_spec spec;
@@ -137,6 +142,67 @@ static int split_alpn(const struct tls_settings *s, struct build *b, char *why)
 	return 0;
 }
 
+/* A small file as text or bytes; the caller frees. */
+static int load_file(const char *path, char **ret, size_t *len, char *why)
+{
+	int r = deck_load_file(NULL, path, ret, len);
+
+	if (r < 0)
+		snprintf(why, TLS_WHY_MAX, "%s: %s", path, strerror(-r));
+	return r;
+}
+
+static int staple(const struct tls_settings *s, struct build *b, char *why)
+{
+	char *der;
+	size_t len;
+	int r;
+
+	if (!s->ocspfile[0] || !b->spec.n_idents)
+		return 0;
+	r = load_file(s->ocspfile, &der, &len, why);
+	if (r < 0)
+		return r;
+	r = tls_ident_staple(b->idents[0], der, len, why);
+	free(der);
+	return r;
+}
+
+static int load_map(const struct tls_settings *s, struct build *b, char *why)
+{
+	size_t len;
+	char *text;
+	int r;
+
+	if (b->spec.role == TLS_CLIENT || b->spec.verify == TLS_VERIFY_NONE)
+		return 0;
+	b->spec.map = s->map;
+	b->spec.need_user = s->need_user;
+	if (s->map != TLS_MAP_FILE)
+		return 0;
+	r = load_file(s->mapfile, &text, &len, why);
+	if (r < 0)
+		return r;
+	b->map = strndup(text, len);
+	free(text);
+	b->spec.map_file = b->map;
+	return b->map ? 0 : -ENOMEM;
+}
+
+static int open_keylog(const struct tls_settings *s, struct build *b, char *why)
+{
+	if (!s->keylog[0])
+		return 0;
+	b->spec.keylog_fd = open(
+		s->keylog,
+		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (b->spec.keylog_fd >= 0)
+		return 0;
+	snprintf(why, TLS_WHY_MAX, "%s: %s", s->keylog, strerror(errno));
+	b->spec.keylog_fd = 0;
+	return -errno;
+}
+
 static int fill(const struct tls_settings *s, const char *member,
 		const struct tlsdeck_shared *shared, struct build *b, char *why)
 {
@@ -160,6 +226,12 @@ static int fill(const struct tls_settings *s, const char *member,
 		r = make_trust(s, b, why);
 		b->spec.trust = b->trust;
 	}
+	if (r == 0)
+		r = staple(s, b, why);
+	if (r == 0)
+		r = load_map(s, b, why);
+	if (r == 0)
+		r = open_keylog(s, b, why);
 	return r == 0 ? split_alpn(s, b, why) : r;
 }
 
@@ -199,6 +271,9 @@ int tlsdeck_policy(const struct tls_settings *s, enum tls_role role,
 	if (r == 0 && notes)
 		tell(*ret, &b, notes);
 	tls_trust_unref(b.trust);
+	free(b.map);
+	if (b.spec.keylog_fd > 0)
+		close(b.spec.keylog_fd);
 	for (size_t i = 0; i < ARRAY_SIZE(b.idents); i++)
 		tls_ident_unref(b.idents[i]);
 	keys_pair_unref(b.pair);

@@ -1,6 +1,7 @@
 /* tlsdeck.c: the commands, read and printed. Pure. */
 #include "tlsdeck/tlsdeck.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -293,6 +294,51 @@ static void cmd_crlfile(struct tls_settings *s, struct deck_args *a)
 	deck_args_end(a);
 }
 
+static void path_or_star(struct deck_args *a, char *ret)
+{
+	if (deck_args_default(a))
+		ret[0] = '\0';
+	else
+		(void)deck_args_path(a, "file", TLSDECK_PATH_MAX, ret);
+	deck_args_end(a);
+}
+
+static void cmd_keylog(struct tls_settings *s, struct deck_args *a)
+{
+	path_or_star(a, s->keylog);
+	if (s->keylog[0])
+		deck_args_note(a, DECK_WARNING,
+			       "KEYLOG: whoever reads %s reads the "
+			       "connections; for debugging only",
+			       s->keylog);
+}
+
+static void cmd_ocspfile(struct tls_settings *s, struct deck_args *a)
+{
+	path_or_star(a, s->ocspfile);
+}
+
+static const char *const map_words[] = {"NONE",      "CN",  "EMAIL",
+					"EMAILUSER", "DNS", "FILE"};
+static_assert(TLS_MAP_FILE == 5 && TLS_MAP_DNS == 4 && TLS_MAP_CN == 1,
+	      "in the order of enum tls_map");
+
+static void cmd_mapuser(struct tls_settings *s, struct deck_args *a)
+{
+	unsigned i;
+
+	if (!deck_args_word(a, "way", map_words, ARRAY_SIZE(map_words), &i))
+		return;
+	if (i == TLS_MAP_FILE &&
+	    !deck_args_path(a, "file", TLSDECK_PATH_MAX, s->mapfile))
+		return;
+	if (i != TLS_MAP_FILE)
+		s->mapfile[0] = '\0';
+	s->map = (enum tls_map)i;
+	s->need_user = i != TLS_MAP_NONE && deck_args_is(a, "REQUIRED");
+	deck_args_end(a);
+}
+
 static const struct {
 	const char *keyword;
 	void (*read)(struct tls_settings *s, struct deck_args *a);
@@ -312,6 +358,9 @@ static const struct {
 	{"CRLFILE", cmd_crlfile},
 	{"ALPN", cmd_alpn},
 	{"TICKETS", cmd_tickets},
+	{"KEYLOG", cmd_keylog},
+	{"OCSPFILE", cmd_ocspfile},
+	{"MAPUSER", cmd_mapuser},
 };
 
 bool tlsdeck_command(struct tls_settings *s, struct deck_args *a)
@@ -388,4 +437,11 @@ void tlsdeck_print(const struct tls_settings *from,
 	print_text(out, "CRLFILE", from->crlfile, to->crlfile);
 	print_text(out, "ALPN", from->alpn, to->alpn);
 	print_yes(out, "TICKETS", from->tickets, to->tickets);
+	print_text(out, "OCSPFILE", from->ocspfile, to->ocspfile);
+	print_text(out, "KEYLOG", from->keylog, to->keylog);
+	if (from->map != to->map || from->need_user != to->need_user ||
+	    strcmp(from->mapfile, to->mapfile) != 0)
+		fprintf(out, "MAPUSER %s%s%s%s\n", map_words[to->map],
+			to->mapfile[0] ? " " : "", to->mapfile,
+			to->need_user ? " REQUIRED" : "");
 }

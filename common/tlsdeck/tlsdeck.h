@@ -9,7 +9,9 @@
  * and ours:
  *   CIPHERS list|*          GROUPS list|*         LEGACY YES|NO
  *   CAFILE path|SYSTEM|*    CRLFILE path|*        ALPN name...|*
- *   TICKETS YES|NO
+ *   TICKETS YES|NO          KEYLOG path|*         OCSPFILE path|*
+ *   MAPUSER NONE|CN|EMAIL|EMAILUSER|DNS [REQUIRED]
+ *   MAPUSER FILE path [REQUIRED]
  *
  * KEYRING is the deck's; all others are sticky: they hold for the ATTLS and
  * PROXY commands behind them. couplet-deck(5) and the daemons' pages say what
@@ -65,6 +67,11 @@ struct tls_settings {
 	char crlfile[TLSDECK_PATH_MAX + 1];
 	char alpn[TLSDECK_LIST_MAX + 1]; /* names, blank between */
 	bool tickets;
+	enum tls_map map; /* client certificate to user */
+	char mapfile[TLSDECK_PATH_MAX + 1];
+	bool need_user;
+	char ocspfile[TLSDECK_PATH_MAX + 1]; /* response to staple */
+	char keylog[TLSDECK_PATH_MAX + 1];   /* for debugging */
 };
 
 /* The defaults: HANDSHAKE_SERVER 1, HANDSHAKE_CLIENT 3, TICKETS YES. */

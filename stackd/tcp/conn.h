@@ -59,7 +59,7 @@ enum tcp_recovery {
 	TCP_R_LOSS, /* after a time-out (RFC 5681 3.1) */
 };
 
-/* RACK-TLP: RFC 8985 5.2, 7.1. */
+/* RACK-TLP [RFC8985 5.2] [RFC8985 7.1]; the small ones among the flags. */
 struct tcp_rack {
 	mono_t xmit_at;  /* latest sent of all that was delivered, 0: none */
 	tcp_seq_t end;   /* and where it ends */

@@ -10,6 +10,7 @@
 #include "tcp/conn.h"
 #include "tcp/isn.h"
 
+/* [RFC8985 5.3] */
 #define REO_PERSIST 16   /* [RFC8985 6.2 step 4] recoveries */
 #define REO_MULT_MAX 255 /* SRTT ends growth long before */
 #define SCAN_PART 16     /* of a round trip between searches */
@@ -63,6 +64,7 @@ void tcp_rack_recovered(struct tcp_conn *c)
 		c->reo_mult = 0;
 }
 
+/* [RFC8985 5.2] [RFC8985 6.2 step 1] */
 void tcp_rack_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 		  mono_t now)
 {
@@ -91,11 +93,13 @@ static dur_t reo_wnd(const struct tcp_conn *c)
 	return dur_min(DUR_US(us), DUR_NS(c->rtt.srtt_ns));
 }
 
+/* [RFC8985 5.3] */
 static dur_t lost_after(const struct tcp_conn *c)
 {
 	return dur_add(DUR_US(c->rack.rtt_us), reo_wnd(c));
 }
 
+/* [RFC8985 6.2 step 5] */
 uint32_t tcp_rack_detect(struct tcp_conn *c, mono_t now, mono_t *ret_next)
 {
 	struct tcp_rtx_rack k = {.xmit_at = c->rack.xmit_at,
@@ -107,7 +111,8 @@ uint32_t tcp_rack_detect(struct tcp_conn *c, mono_t now, mono_t *ret_next)
 	*ret_next = MONO_NEVER;
 	if (!c->rack.xmit_at.ns || !c->rtx.n)
 		return 0;
-	return tcp_rtx_rack(&c->rtx, &k, now, ret_next); /* [6.2 step 5] */
+	return tcp_rtx_rack(&c->rtx, &k, now,
+			    ret_next); /* [RFC8985 6.2 step 5] */
 }
 
 mono_t tcp_rack_lost_if_sent(const struct tcp_conn *c, mono_t now)

@@ -44,6 +44,7 @@ static void reduced(struct tcp_conn *c)
 	c->cwr_end = c->snd_nxt;
 }
 
+/* [RFC8985 9.3] the answer is the same, however the loss was found */
 static void enter(struct tcp_conn *c)
 {
 	tcp_undo_begin(c);
@@ -145,6 +146,7 @@ static mono_t look(struct tcp_conn *c, const struct tcp_recov_event *ev,
 		lost = tcp_rack_detect(c, now, &again);
 	if (c->recovery != TCP_R_OPEN)
 		while_recovering(c, ev, lost);
+	/* [RFC8985 9.3] RACK says what is lost; the answer to it is as ever */
 	if (c->recovery == TCP_R_OPEN && is_lost(c) && beyond_last(c) &&
 	    !tcp_plpmtud_lost(c, now)) {
 		enter(c);
@@ -158,7 +160,7 @@ void tcp_recov_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 {
 	mono_t again;
 
-	if (c->sack_ok) {
+	if (c->sack_ok) { /* [RFC8985 4] */
 		tcp_rack_ack(c, ev, now);
 		tcp_tlp_ack(c, ev);
 	}

@@ -32,7 +32,7 @@ enum {
 struct tcp_rtx_range {
 	tcp_seq_t start;
 	uint32_t len;
-	mono_t sent_at; /* of the latest transmission */
+	mono_t sent_at; /* of the latest transmission [RFC8985 5.1] */
 	uint8_t flags;
 };
 

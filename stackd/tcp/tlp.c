@@ -10,6 +10,7 @@
 #define PTO_SLACK DUR_MS(2)        /* for the peer's and our own timers */
 #define PTO_MAX_DELACK DUR_MS(200) /* [RFC8985 7.2] TLP.max_ack_delay */
 
+/* [RFC8985 4, 7.1] */
 bool tcp_tlp_timeout(const struct tcp_conn *c, dur_t *ret)
 {
 	dur_t extra = PTO_SLACK;
@@ -66,6 +67,7 @@ bool tcp_tlp_is_dsack(const struct tcp_conn *c,
 	       seq_eq(ev->seg->h.opt.sack[0].right, c->rack.probe_end);
 }
 
+/* [RFC8985 7.4.1] */
 void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_recov_event *ev)
 {
 	struct tcp_rack *k = &c->rack;
@@ -74,7 +76,7 @@ void tcp_tlp_ack(struct tcp_conn *c, const struct tcp_recov_event *ev)
 		c->want_tlp = false;
 	if (!c->probed || seq_lt(ev->seg->h.ack, k->probe_end))
 		return;
-	/* [RFC8985 7.4.2] */
+	/* [RFC8985 7.4.1] [RFC8985 7.4.2] */
 	if (!c->probe_again || tcp_tlp_is_dsack(c, ev)) {
 		c->probed = false; /* nothing was lost */
 	} else if (seq_lt(k->probe_end, ev->seg->h.ack)) {

@@ -129,6 +129,11 @@ static const char *ip_tune(const struct ip_tune *a, const struct ip_tune *b)
 	SAME(ttl);
 	SAME(redirects);
 	SAME(accept_ra);
+	SAME(ra_routes);
+	SAME(ra_addrs);
+	SAME(ra_dns);
+	SAME(ra_hop_min);
+	SAME(temp_addrs);
 	SAME(dad_transmits);
 	SAME(arp_probes);
 	return NULL;

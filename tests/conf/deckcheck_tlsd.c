@@ -57,6 +57,11 @@ static const char *settings_differ(const struct tls_settings *a,
 	SAME_TEXT(crlfile);
 	SAME_TEXT(alpn);
 	SAME(tickets);
+	SAME(map);
+	SAME_TEXT(mapfile);
+	SAME(need_user);
+	SAME_TEXT(ocspfile);
+	SAME_TEXT(keylog);
 	return NULL;
 }
 

@@ -123,10 +123,11 @@ static void send_record(int fd, uint8_t *b, size_t len, int attached)
 static void step(struct rcur *in, int fd[DOORS], const int subject[2])
 {
 	uint8_t what = rcur_8(in), flags = rcur_8(in);
-	size_t len = MIN((size_t)rcur_16(in) % RECORD_MAX, rcur_left(in));
+	size_t len = rcur_16(in) % RECORD_MAX;
 	unsigned which = what % DOORS;
 	uint8_t b[RECORD_MAX] = {0}, reply[4096];
 
+	len = MIN(len, rcur_left(in));
 	rcur_copy(in, b, len);
 	if (flags & 4) /* short input, long record */
 		len = MAX(len, (size_t)PROTO_REQ_MIN);

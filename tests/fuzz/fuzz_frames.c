@@ -112,9 +112,9 @@ static void records(struct world *w, struct rcur *in)
 {
 	for (unsigned i = 0; i < RECORDS_MAX && rcur_left(in) >= 3; i++) {
 		uint8_t kind = rcur_8(in);
-		size_t len =
-			MIN((size_t)rcur_16(in) % FRAME_MAX, rcur_left(in));
+		size_t len = rcur_16(in) % FRAME_MAX;
 
+		len = MIN(len, rcur_left(in));
 		if (kind & 2)
 			fuzz_pass(&w->v, DUR_MS(len * 10));
 		else

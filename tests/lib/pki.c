@@ -1,10 +1,12 @@
 #include "pki.h"
 
+#include "rsa2048.h"
 #include "unit.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -77,6 +79,16 @@ void pki_fini(struct pki *p)
 	X509_free(p->ca);
 }
 
+static EVP_PKEY *rsa2048(void)
+{
+	BIO *b = BIO_new_mem_buf(rsa2048_pem, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(b, NULL, NULL, NULL);
+
+	assert_non_null(key);
+	BIO_free(b);
+	return key;
+}
+
 void pki_make(struct pki *p, const char *name, const struct pki_what *w,
 	      X509 **ret, EVP_PKEY **ret_key)
 {
@@ -95,11 +107,14 @@ void pki_make(struct pki *p, const char *name, const struct pki_what *w,
 	EVP_PKEY *key;
 	X509 *cert;
 
+	if (w->key && strcmp(w->key, "RSA-2048") == 0)
+		m.own = rsa2048();
 	if (!w->self_signed) {
 		m.issuer_key = p->ca_key;
 		m.issuer = p->ca;
 	}
 	assert_int_equal(make_cert(&m, &key, &cert, why), 0);
+	EVP_PKEY_free(m.own);
 	write_pem(p, name, key, cert, w->self_signed ? NULL : p->ca);
 	if (ret)
 		*ret = cert;

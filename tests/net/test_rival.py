@@ -127,7 +127,7 @@ def shared(build, linux, pipes, seconds):
 # ---- cases -----------------------------------------------------------------
 
 def beats(build, name):
-    linux, ours = side_by_side(build, PATHS[name], 12, 20)
+    linux, ours = side_by_side(build, PATHS[name], 16, 20)
     text = f"{name}: Linux {linux:.0f}, ours {ours:.0f} kbit/s a flow, " \
            f"ratio {ours / linux:.3f}"
     print(text, flush=True)

@@ -156,24 +156,24 @@ def test_ftp_server_explicit(net):
 
 
 @options(seconds=250)
-def test_ftp_server_pure(net):
-    """pure-ftpd in clear, both ways at once: implicit on 990, AUTH TLS on 21;
+def test_ftp_server_both(net):
+    """pyftpdlib in clear, both ways at once: implicit on 990, AUTH TLS on 21;
     passive and active."""
-    needs("pure-ftpd", "curl", "lftp", "openssl")
+    needs("curl", "lftp", "openssl")
     standard_certs()
     tlsd = Tlsd(net, ["KEYFILE SERVER", "OPTION SERVER", "OPTION FTP",
                       "ATTLS 21 AS 990 SSL", "ATTLS 21 AS 21 SSL"])
     root, files = ftp_tree()
-    pam_permits("pure-ftpd")
-    p = net.prog(["pure-ftpd", "-l", "pam", "-u", "1", "-p", "30000:30010",
-                  "-Y", "0", "-H"], name="pure-ftpd")
+    p = net.prog([PYTHON, "-m", "pyftpdlib", "-i", "0.0.0.0", "-p", "21",
+                  "-d", root, "-r", "30000-30010", "-u", "daemon", "-P", "x"],
+                 name="pyftpdlib")
     net.wait_port("p", 4, 21, p)
     for url, sets in ((f"ftps://{net.address('p', 4)}:990", ()),
                       (f"ftp://{net.address('p', 4)}",
                        ("ftp:ssl-force true",))):
         for passive in ("true", "false"):
             # (curl 7.88 cannot do active mode any more)
-            lftp(net.host, url, f"get {root}/big -o {WORK}/got-{passive}",
+            lftp(net.host, url, f"get big -o {WORK}/got-{passive}",
                  "ftp:ssl-protect-data true", "ftp:passive-mode " + passive,
                  *sets)
             check_equal(sha_of(f"{WORK}/got-{passive}"), files["big"],

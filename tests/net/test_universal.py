@@ -403,6 +403,59 @@ def test_no_other_network(net):
     check("connect ECONNREFUSED" in p.ok(), p.text())
 
 
+# ---- signals, threads, vfork ------------------------------------------------
+
+def storm():
+    needs("gcc")
+    out = WORK + "/storm"
+    run(["gcc", "-O2", "-static", "-pthread", "-D_GNU_SOURCE", "-o", out,
+         PROGS + "/storm.c"], timeout=200)
+    return out
+
+
+@options(seconds=120, on_kernel=False)
+def test_signals_threads_vfork(net):
+    """Six threads wait on one listener under a storm of signals; what they
+    accept is served by children of vfork()."""
+    p = on_stack(net, "seccomp", [storm(), "serve", "7300"])
+    p.says("ready")
+    for i in range(20):
+        peers = []
+        for _ in range(4):
+            with net.h:
+                peers.append(socket.create_connection((V4_STACK, 7300), 60))
+        for k, s in enumerate(peers):
+            text = f"connection {i} {k} ".encode() * 500
+            s.sendall(text)
+            s.shutdown(socket.SHUT_WR)
+            got = b""
+            while part := s.recv(65536):
+                got += part
+            check_equal(got, text, f"echo {i} {k}")
+            s.close()
+    check(p.alive(), p.tail())
+    p.kill(signal.SIGKILL)
+    p.wait()
+
+    def refused():
+        with net.h:
+            s = socket.socket()
+        with s:
+            s.settimeout(30)
+            return s.connect_ex((V4_STACK, 7300)) == 111
+    check(refused(), "threads that waited kept the port open")
+
+
+@options(seconds=60, on_kernel=False)
+def test_interrupted_calls(net):
+    out = on_stack(net, "seccomp", [storm(), "eintr", "7301"]).ok()
+    check_equal(out.strip().split("\n"),
+                ["accept EINTR", "recvfrom EINTR", "recv EINTR",
+                 "accept_timeout EINTR",
+                 "accept_short Resource temporarily unavailable"],
+                "interrupted calls")
+
+
 # ---- which stack -----------------------------------------------------------
 
 SECOND = """ID 04

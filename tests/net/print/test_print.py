@@ -18,7 +18,7 @@ import unicodedata
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "..", "lib"), HERE]
 from couplet_net import (ROOT, WORK, Failure, Proc, Timeout, check, check_equal,
-                         inside, needs, run)
+                         inside, needs, run, wait_for)
 from peer import (ALWAYS, BIND, DSC, ERROR, NONE, RESP, SCS, SYSREQ, T_3270,
                   T_BIND, T_EOJ, T_SCS, T_UNBIND,
                   Printer, Server, records, stream)
@@ -29,6 +29,7 @@ class Tools:
         self.build = build
         self.tnserver = os.path.join(build, "tests/net/print/tnserver")
         self.streams = os.path.join(build, "tests/net/print/streams")
+        self.tnclient = os.path.join(build, "tests/net/print/tnclient")
 
     def server(self, *options):
         return Server(self.tnserver, *options)
@@ -590,16 +591,91 @@ def test_displays_where_only_printers_are(t):
     p.wait(60)
 
 
-def test_start_tls_refused(t):
-    """pr3287 without TLS set up: REQUIRE ends, OFFER goes on."""
+def test_start_tls_is_agreed(t):
+    """Option 46: pr3287 agrees, says FOLLOWS, and begins TLS; from then on
+    its bytes are not the machine's."""
     needs("pr3287")
-    s = t.server("tls-offer")
-    p = Printer(s.port)
-    line = s.next()
-    # this build of pr3287 has TLS: it agrees to START_TLS
-    check(line == "tls" or line.startswith("device"), line)
+    for how in ("tls-offer", "tls-require"):
+        s = t.server(how)
+        p = Printer(s.port)
+        s.expect("tls")
+        hello = ""
+
+        def came():
+            nonlocal hello
+            s.say("peek")
+            hello = s.expect("unused").split()[-1]
+            return hello.startswith("1603")    # a TLS handshake record
+        wait_for(came, "a ClientHello", 60)
+        s.finish()
+        p.p.stop()
+
+
+def test_start_tls_is_refused(t):
+    """s3270 told to do without: REQUIRE ends it, OFFER goes on in clear."""
+    needs("s3270")
+    s = t.server("tls-require", "displays")
+    p = Proc(["s3270", "-set", "startTls=false", f"127.0.0.1:{s.port}"])
+    check_equal(s.expect("end"), "end peer refuses TLS, which is required",
+                "REQUIRE")
     s.finish()
-    p.p.stop()
+    p.stop()
+    s = t.server("tls-offer", "displays")
+    p = Proc(["s3270", "-set", "startTls=false", f"127.0.0.1:{s.port}"])
+    s.expect("device IBM-3278-")
+    s.finish()
+    p.stop()
+
+
+# ---- the other end ----------------------------------------------------------
+
+def test_client_takes_a_printer(t):
+    """Our client at our server: names, functions, BIND, records, EOJ,
+    UNBIND."""
+    s = t.server()
+    c = Proc([t.tnclient, str(s.port), "P001,P002"])
+    s.expect("device IBM-3287-1 connect P001")
+    s.say("reject", 1)
+    s.expect("device IBM-3287-1 connect P002")
+    check_equal(s.accept("P002"), "ready 0f e P002", "functions")
+    s.say("bind", 1, "APPL", ALWAYS)
+    s.expect("sent")
+    s.expect("response 0 device end expected")
+    s.send(T_SCS, b"\xc1\xff\xff\x15")
+    s.send(T_3270, b"\xf1\xc8\x19")
+    s.send(T_EOJ)
+    s.send(T_UNBIND, b"\x02", flag=NONE)
+    s.finish()
+    said = c.ok(30).split("\n")
+    check_equal(said[:2], ["rejected DEVICE-IN-USE", "ready 0f e P002"],
+                "negotiation")
+    check(said[2].startswith("bind 31010303b1"), said[2])
+    check_equal(said[3:], ["data 1 c1ffff15", "data 0 f1c819", "eoj",
+                           "unbind 2", "eof", ""], "what came")
+
+
+def test_client_at_a_host(t):
+    """Hercules speaks plain TN3270 to printers (RFC 1576, 1646): any, one by
+    its name; one that is taken is refused, in words that are no record."""
+    needs("hercules")
+    conf = f"{WORK}/hercules.cnf"
+    with open(conf, "w", encoding="ascii") as f:
+        f.write("CPUSERIAL 002623\nCPUMODEL 3090\nMAINSIZE 16\nNUMCPU 1\n"
+                "CNSLPORT 32710\n00C0 3270\n00C1 3287\n00C2 3287\n")
+    host = Proc(["hercules", "-d", "-f", conf], stdin=subprocess.DEVNULL)
+    host.says("Waiting for console connection", 60)
+    c = Proc([t.tnclient, "32710", "00C2"])
+    c.says("ready 00 plain 00C2", 60)
+    host.says("connected to 3287 device 0:00C2", 60)
+    taken = Proc([t.tnclient, "32710", "00C2"])
+    check(taken.wait(60) in (0, 1), "it ends")
+    check("data" not in taken.text(), taken.text())
+    generic = Proc([t.tnclient, "32710", "-"])
+    generic.says("ready 00 plain", 60)
+    host.says("connected to 3287 device 0:00C1", 60)
+    host.kill(9)                       # it takes its time to shut down
+    for p in (c, generic, host):
+        p.stop()
 
 
 # ---- running ----------------------------------------------------------------

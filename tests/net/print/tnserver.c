@@ -13,11 +13,12 @@
  *   send TYPE FLAG FILE           TYPE and FLAG numbers; FILE's bytes, - none
  *   bind LUTYPE PLU FLAG          a BIND image
  *   raw FILE                      bytes past the machine
+ *   peek                          what has come and is not the machine's
  *   close
  *
  *   device TYPE HOW NAME | ready FUNCTIONS plain|e NAME | response SEQ ANSWER
  *   expected|stray | cleared | attn | sysreq | late SEQ | data TYPE HEX |
- *   tls | end REASON | eof | error CALL NUMBER | sent SEQ
+ *   tls | unused HEX | end REASON | eof | error CALL NUMBER | sent SEQ
  */
 #include "base/mono.h"
 #include "tn3270/server.h"
@@ -228,6 +229,13 @@ static void send_bind(struct app *a, unsigned lu_type, const char *plu,
 		send_record(a, TN3270E_T_BIND_IMAGE, flag, (size_t)n);
 }
 
+static void peek(const struct app *a)
+{
+	printf("unused ");
+	say_hex(a->in, MIN(a->in_len, 8u));
+	say("\n");
+}
+
 static void command(struct app *a, const char *line)
 {
 	char word[32] = "", text[4000] = "";
@@ -244,6 +252,8 @@ static void command(struct app *a, const char *line)
 		send_bind(a, x, word, y);
 	else if (sscanf(line, "raw %3999s", text) == 1)
 		write_all(a, a->file, load(a, text));
+	else if (!strcmp(line, "peek"))
+		peek(a);
 	else if (!strcmp(line, "close"))
 		a->done = true;
 	else

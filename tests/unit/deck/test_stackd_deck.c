@@ -463,6 +463,11 @@ static void test_every_tunable_has_a_word(void **state)
 		.ttl = 65,
 		.redirects = !d.ip.redirects,
 		.accept_ra = !d.ip.accept_ra,
+		.ra_routes = !d.ip.ra_routes,
+		.ra_addrs = !d.ip.ra_addrs,
+		.ra_dns = !d.ip.ra_dns,
+		.ra_hop_min = 33,
+		.temp_addrs = !d.ip.temp_addrs,
 		.dad_transmits = 2,
 		.arp_probes = 4,
 	};
@@ -472,7 +477,7 @@ static void test_every_tunable_has_a_word(void **state)
 	/* a field that was added needs a word, a value above, and a line in
 	 * deck_equal.c */
 	assert_int_equal(sizeof(struct tcp_tune), 128);
-	assert_int_equal(sizeof(struct ip_tune), 32);
+	assert_int_equal(sizeof(struct ip_tune), 36);
 	free(text);
 	stackd_deck_free(&d);
 	stackd_deck_free(&again);

@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <openssl/rsa.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct rig {
@@ -19,17 +21,23 @@ struct rig {
 	char why[KEYS_WHY_MAX];
 };
 
-static void start(struct rig *r, bool limited)
+static void start(struct rig *r, bool debuggable)
 {
 	const char *dirs[] = {r->pki.dir};
 	struct keys_options o = {.uid = getuid(),
 				 .gid = getgid(),
 				 .channels = 2,
 				 .dirs = dirs,
-				 .n_dirs = limited ? 1 : 0,
-				 .keep_read = true};
+				 .n_dirs = 1,
+				 .keep_read = true,
+				 .debuggable = debuggable};
+	int e = keys_start(&o, &r->keys);
 
-	assert_int_equal(keys_start(&o, &r->keys), 0);
+	if (e == -EOPNOTSUPP && !debuggable) {
+		print_message("no seccomp(2) under valgrind\n");
+		skip();
+	}
+	assert_int_equal(e, 0);
 }
 
 static int setup(void **state)
@@ -366,21 +374,6 @@ static void a_reload(void **state)
 	EVP_PKEY_free(new_key);
 }
 
-static void private_keys_have_a_limit(void **state)
-{
-	static struct keys_pair *p[KEYS_PAIRS_MAX];
-	struct rig *r = *state;
-
-	make_file(r, "K", NULL, NULL);
-	for (size_t i = 0; i < KEYS_PAIRS_MAX; i++)
-		p[i] = load(r, "K");
-	refused(r, "K", NULL, -ENFILE, "more than 1024 private keys");
-	keys_pair_unref(p[7]);
-	p[7] = load(r, "K");
-	for (size_t i = 0; i < KEYS_PAIRS_MAX; i++)
-		keys_pair_unref(p[i]);
-}
-
 /* ---- what it has given up
  * ------------------------------------------------------------ */
 
@@ -403,9 +396,13 @@ static void status_line(pid_t pid, const char *word, char *ret, size_t cap)
 static void it_has_given_up_nearly_everything(void **state)
 {
 	struct rig *r = *state;
-	pid_t pid = keys_pid(r->keys);
 	char text[256], path[64];
+	pid_t pid;
 
+	keys_stop(r->keys);
+	r->keys = NULL;
+	start(r, false);
+	pid = keys_pid(r->keys);
 	status_line(pid, "Seccomp:\t", text, sizeof text);
 	assert_string_equal(text, "2");
 	status_line(pid, "NoNewPrivs:\t", text, sizeof text);
@@ -428,6 +425,11 @@ static void it_reads_key_libraries_only(void **state)
 	struct keys_source s = {.name = "/etc/passwd"};
 	struct keys_pair *p;
 
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0,
+		    LANDLOCK_CREATE_RULESET_VERSION) < 0) {
+		print_message("no Landlock here (or under valgrind)\n");
+		skip();
+	}
 	assert_int_equal(keys_load(r->keys, &s, &p, r->why), -EACCES);
 }
 
@@ -508,8 +510,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(a_key_that_all_can_read, setup,
 					teardown),
 	cmocka_unit_test_setup_teardown(a_reload, setup, teardown),
-	cmocka_unit_test_setup_teardown(private_keys_have_a_limit, setup,
-					teardown),
 	cmocka_unit_test_setup_teardown(it_has_given_up_nearly_everything,
 					setup, teardown),
 	cmocka_unit_test_setup_teardown(it_reads_key_libraries_only, setup,

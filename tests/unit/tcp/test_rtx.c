@@ -124,7 +124,8 @@ static void one_instant_is_ordered_by_numbers(void **state)
 	tcp_rtx_fini(&r);
 }
 
-/* [RFC8985 6.2 step 5] a retransmission can be lost as well */
+/* [RFC8985 5.1] [RFC8985 6.2 step 5] a retransmission can be lost as well:
+ * its time is that of the latest sending */
 static void lost_retransmissions_are_found(void **state)
 {
 	struct tcp_rtx r;

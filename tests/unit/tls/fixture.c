@@ -29,8 +29,10 @@ static struct keys_pair *load(struct fix *f, const char *name, unsigned need)
 int fix_setup(void **state)
 {
 	struct fix *f = calloc(1, sizeof *f);
-	struct keys_options o = {
-		.uid = getuid(), .gid = getgid(), .channels = 2};
+	struct keys_options o = {.uid = getuid(),
+				 .gid = getgid(),
+				 .channels = 2,
+				 .debuggable = true};
 	struct keys_pair *ca;
 
 	pki_init(&f->pki);

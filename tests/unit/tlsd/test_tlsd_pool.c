@@ -5,13 +5,15 @@
 #include "pool.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define JOBS 500
 
 static struct ev_loop *loop;
 static struct pool *pool;
 static pthread_t loop_thread;
-static int done, wrong_thread;
+static int done;
+static atomic_int wrong_thread;
 
 struct job {
 	struct pool_job j;
