@@ -284,6 +284,19 @@ static void open_relay(struct pair *p)
 
 /* ---- inbound: the program's end ------------------------------------------ */
 
+/* The program's end hung up: was it reset, or did the program go before it
+ * accepted? A program that said all it had to say and closed did neither, and
+ * what it said is still to be delivered. */
+static bool broke_off(const struct pair *p, int fd)
+{
+	int error = 0, queued = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error)
+		return true;
+	return !p->ready && (ioctl(fd, FIONREAD, &queued) < 0 || !queued);
+}
+
 static void on_program(struct relay_watch *w, mono_t now)
 {
 	struct pair *p = container_of(w, struct pair, relay.end[PROGRAM].watch);
@@ -296,8 +309,8 @@ static void on_program(struct relay_watch *w, mono_t now)
 		}
 		return;
 	}
-	if (w->ready & RELAY_ERR) {
-		pair_give_up(p, ECONNRESET); /* it has gone */
+	if (w->ready & RELAY_ERR && broke_off(p, w->fd)) {
+		pair_give_up(p, ECONNRESET);
 		return;
 	}
 	if (!p->ready && w->ready & RELAY_IN &&
