@@ -181,8 +181,10 @@ struct tls_policy_spec {
 	bool need_crl;     /* refuse a peer whose issuer has no current CRL */
 	tls_ocsp_fn *ocsp; /* ask about peers' certificates; NULL: do not */
 	void *ocsp_arg;    /* lives as long as the policy */
-	bool need_ocsp;    /* refuse a peer when nobody answers (stapled or
-			    * asked); otherwise only "revoked" refuses */
+	const char *ocsp_url; /* asked in place of the responder that the
+			       * certificate names; NULL: that one */
+	bool need_ocsp;       /* refuse a peer when nobody answers (stapled or
+			       * asked); otherwise only "revoked" refuses */
 	enum tls_map map;
 	const char *map_file; /* TLS_MAP_FILE: text of the map (tls_map_parse
 			       * rules, see tls/map.h) */
