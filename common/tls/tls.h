@@ -254,7 +254,8 @@ enum { TLS_WANTS_IN = 1, TLS_WANTS_OUT = 2 };
  * bytes are not on the wire: then tls_session_flush() when it is writable. */
 unsigned tls_session_wants(const struct tls_session *s);
 
-/* Bytes read (at most one record), 0: the peer has said close_notify;
+/* Bytes read (one record, or more if they came together and there is room
+ * for two), 0: the peer has said close_notify;
  * -EAGAIN; -ECONNRESET: the peer vanished without close_notify (truncation);
  * -EPROTO and others: dead. May have pushed (key update). */
 ssize_t tls_session_read(struct tls_session *s, void *buf, size_t len) MUST_USE;
