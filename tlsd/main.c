@@ -13,6 +13,7 @@
 #include "display.h"
 #include "ev/ev.h"
 #include "keys/keys.h"
+#include "ocsp/fetch.h"
 #include "tlsd.h"
 
 #include <errno.h>
@@ -173,6 +174,8 @@ static int start_tls(struct tlsd *td)
 
 	if (r == 0)
 		r = tls_cache_new(CACHE_SESSIONS, &td->cache);
+	if (r == 0)
+		r = ocsp_fetch_new(td->deck.id, &td->ocsp);
 	if (r < 0)
 		return fail("TLS", r);
 	return rules_make(td, &td->deck, &td->rules);
@@ -297,6 +300,7 @@ static void tlsd_stop(void *arg, struct daemon *d)
 	rules_free(&td->before);
 	tls_tickets_unref(td->tickets);
 	tls_cache_unref(td->cache);
+	ocsp_fetch_free(td->ocsp);
 	relay_set_free(td->set);
 	keys_stop(td->keys);
 	if (!td->daemon)

@@ -105,8 +105,10 @@ static void tell_notes(uint32_t number, char *notes)
 
 static int make_policy(struct tlsd *td, struct rule *r)
 {
-	struct tlsdeck_shared shared = {
-		.keys = td->keys, .tickets = td->tickets, .cache = td->cache};
+	struct tlsdeck_shared shared = {.keys = td->keys,
+					.tickets = td->tickets,
+					.cache = td->cache,
+					.ocsp = td->ocsp};
 	char why[TLS_WHY_MAX] = "", notes[TLS_WHY_MAX] = "", name[32];
 	struct tls_settings s = r->d.tls;
 	int e;

@@ -129,6 +129,7 @@ struct tlsd {
 	struct keys *keys;
 	struct tls_tickets *tickets;
 	struct tls_cache *cache;
+	struct ocsp_fetch *ocsp; /* outlives every policy */
 	struct relay_set *set;
 	struct pool *pool;
 	struct rules rules;

@@ -20,17 +20,23 @@ struct answer {
 struct ocsp_memory {
 	tls_ocsp_fn *fn;
 	void *arg;
+	char *url; /* NULL: the certificate's */
 	pthread_mutex_t lock;
 	unsigned n;
 	struct list age;
 };
 
-struct ocsp_memory *ocsp_memory_new(tls_ocsp_fn *fn, void *arg)
+struct ocsp_memory *ocsp_memory_new(tls_ocsp_fn *fn, void *arg, const char *url)
 {
 	struct ocsp_memory *m = calloc(1, sizeof *m);
 
 	if (!m)
 		return NULL;
+	m->url = url ? strdup(url) : NULL;
+	if (url && !m->url) {
+		free(m);
+		return NULL;
+	}
 	m->fn = fn;
 	m->arg = arg;
 	(void)pthread_mutex_init(&m->lock, NULL);
@@ -46,6 +52,7 @@ void ocsp_memory_free(struct ocsp_memory *m)
 		free(container_of(it, struct answer, age));
 	}
 	pthread_mutex_destroy(&m->lock);
+	free(m->url);
 	free(m);
 }
 
@@ -151,12 +158,14 @@ static enum ocsp_verdict query(struct ocsp_memory *m, gnutls_x509_crt_t cert,
 {
 	enum ocsp_verdict v = OCSP_NOBODY_KNOWS;
 	gnutls_datum_t req, resp;
-	char url[512];
+	const char *url = m->url;
+	char named[512];
 	ssize_t n;
 
 	*until = now + OCSP_SILENCE_S;
-	if (!responder_of(cert, url, sizeof url) ||
-	    !make_request(cert, issuer, &req))
+	if (!url && responder_of(cert, named, sizeof named))
+		url = named;
+	if (!url || !make_request(cert, issuer, &req))
 		return v;
 	resp.data = malloc(OCSP_ANSWER_MAX);
 	if (resp.data) {

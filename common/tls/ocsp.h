@@ -22,8 +22,10 @@ enum ocsp_verdict { OCSP_NOBODY_KNOWS, OCSP_GOOD, OCSP_REVOKED };
 
 struct ocsp_memory;
 
-/* NULL: no memory. `fn` NULL: only staples are looked at. */
-struct ocsp_memory *ocsp_memory_new(tls_ocsp_fn *fn, void *arg);
+/* NULL: no memory. `fn` NULL: only staples are looked at. `url` (copied) is
+ * asked in place of what certificates name, unless NULL. */
+struct ocsp_memory *ocsp_memory_new(tls_ocsp_fn *fn, void *arg,
+				    const char *url);
 void ocsp_memory_free(struct ocsp_memory *m);
 
 /* Reads a response (stapled, or an answer) about `cert` of `issuer`. Anything

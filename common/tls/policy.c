@@ -275,7 +275,7 @@ static int fill(struct tls_policy *p, const struct tls_policy_spec *s,
 	if (r == 0)
 		r = set_alpn(p, s, why);
 	if (r == 0 && (s->ocsp || s->need_ocsp)) {
-		p->ocsp = ocsp_memory_new(s->ocsp, s->ocsp_arg);
+		p->ocsp = ocsp_memory_new(s->ocsp, s->ocsp_arg, s->ocsp_url);
 		r = p->ocsp ? 0 : -ENOMEM;
 	}
 	if (r == 0)

@@ -65,7 +65,7 @@ static void say_last_word(struct tls_session *s)
 		(void)gnutls_alert_send(s->gs, GNUTLS_AL_FATAL, s->alert);
 }
 
-ssize_t tls_session_read(struct tls_session *s, void *buf, size_t len)
+static ssize_t read_one(struct tls_session *s, void *buf, size_t len)
 {
 	int r = 0;
 
@@ -96,6 +96,58 @@ ssize_t tls_session_read(struct tls_session *s, void *buf, size_t len)
 	if (s->dead)
 		say_last_word(s);
 	return r < 0 ? r : -EAGAIN;
+}
+
+/* What is left when a read has to stop in the middle, e.g. until the answer to
+ * a key update can be sent. */
+static int keep_ahead(struct tls_session *s)
+{
+	uint8_t *kept = malloc(s->ahead_n);
+
+	if (!kept)
+		return session_fail(s, -ENOMEM, TLS_ERR_MEMORY, 80,
+				    "out of memory");
+	memcpy(kept, s->ahead + s->ahead_at, s->ahead_n);
+	s->ahead = kept;
+	s->ahead_at = 0;
+	return 0;
+}
+
+static int end_ahead(struct tls_session *s, const uint8_t *stack)
+{
+	bool over = s->dead || s->ended;
+
+	s->room = 0;
+	if (s->ahead_n && !over)
+		return s->ahead == stack ? keep_ahead(s) : 0;
+	if (s->ahead != stack)
+		free(s->ahead);
+	s->ahead = NULL;
+	s->ahead_n = 0;
+	return 0;
+}
+
+ssize_t tls_session_read(struct tls_session *s, void *buf, size_t len)
+{
+	uint8_t stack[AHEAD_MAX];
+	bool kept = s->ahead;
+	size_t got = 0;
+	ssize_t n;
+	int r;
+
+	if (!kept)
+		s->ahead = stack;
+	do {
+		/* what was kept comes first */
+		s->room = kept ? 0 : len - got;
+		n = read_one(s, (char *)buf + got, len - got);
+		if (n > 0)
+			got += (size_t)n;
+	} while (n > 0 && s->ahead_n && got < len);
+	r = end_ahead(s, stack);
+	if (got)
+		return (ssize_t)got;
+	return r < 0 ? r : n;
 }
 
 size_t tls_session_pending(const struct tls_session *s)

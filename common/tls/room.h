@@ -125,6 +125,10 @@ struct scratch {
 	char user[TLS_USER_MAX];
 };
 
+/* Bytes of the wire that one read takes beyond what GnuTLS asks for. It asks
+ * twice a record, for five bytes and for the rest. */
+enum { AHEAD_MAX = 49152 };
+
 struct tls_session {
 	gnutls_session_t gs;
 	struct tls_policy *policy;
@@ -134,10 +138,14 @@ struct tls_session {
 	struct staple *staple;   /* being sent */
 	struct scratch *scratch; /* NULL most of the time */
 	char *text;              /* of the error; NULL: none or no memory */
-	size_t held;             /* plaintext bytes of a record not pushed */
-	int io_error;            /* negative errno of io, 0 */
-	int code;                /* what the fatal call returned, 0 */
-	uint8_t kind;            /* enum tls_error_kind */
+	uint8_t *ahead;          /* see pull(); NULL between two reads, but
+				  * for bytes kept (owned) */
+	uint32_t ahead_at, ahead_n;
+	size_t room;  /* of the reader; 0: nothing ahead */
+	size_t held;  /* plaintext bytes of a record not pushed */
+	int io_error; /* negative errno of io, 0 */
+	int code;     /* what the fatal call returned, 0 */
+	uint8_t kind; /* enum tls_error_kind */
 	uint8_t alert;
 	uint8_t ident; /* index of what was sent */
 	uint8_t first; /* byte that the peer sent; 0: none yet */

@@ -171,11 +171,41 @@ static ssize_t done_io(struct tls_session *s, ssize_t n)
 	return -1;
 }
 
+static ssize_t take_ahead(struct tls_session *s, void *buf, size_t len)
+{
+	size_t n = MIN(len, (size_t)s->ahead_n);
+
+	memcpy(buf, s->ahead + s->ahead_at, n);
+	s->ahead_at += (uint32_t)n;
+	s->ahead_n -= (uint32_t)n;
+	return (ssize_t)n;
+}
+
+/*
+ * Reading ahead: several records come with one call of the caller's pull, into
+ * a buffer on the stack of tls_session_read(), which then reads as many. No
+ * more is taken than has room at the reader when it is opened, whatever the
+ * record under way holds; so nothing is left over as a rule.
+ */
 static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 {
 	struct tls_session *s = p;
-	ssize_t n = s->io->pull(s->arg, buf, len);
+	ssize_t n;
 
+	if (s->ahead_n)
+		return take_ahead(s, buf, len);
+	if (s->room > TLS_RECORD_MAX) {
+		n = s->io->pull(
+			s->arg, s->ahead,
+			MIN(len + s->room - TLS_RECORD_MAX, (size_t)AHEAD_MAX));
+		if (n > 0) {
+			s->ahead_at = 0;
+			s->ahead_n = (uint32_t)n;
+			return take_ahead(s, buf, len);
+		}
+	} else {
+		n = s->io->pull(s->arg, buf, len);
+	}
 	s->starved = n == -EAGAIN;
 	s->eof = n == 0 && len > 0;
 	if (n > 0 && !s->first)
@@ -425,6 +455,7 @@ void tls_session_free(struct tls_session *s)
 	free(s->peer);
 	free(s->scratch);
 	free(s->text);
+	free(s->ahead);
 	free(s);
 }
 

@@ -181,8 +181,10 @@ struct tls_policy_spec {
 	bool need_crl;     /* refuse a peer whose issuer has no current CRL */
 	tls_ocsp_fn *ocsp; /* ask about peers' certificates; NULL: do not */
 	void *ocsp_arg;    /* lives as long as the policy */
-	bool need_ocsp;    /* refuse a peer when nobody answers (stapled or
-			    * asked); otherwise only "revoked" refuses */
+	const char *ocsp_url; /* asked in place of the responder that the
+			       * certificate names; NULL: that one */
+	bool need_ocsp;       /* refuse a peer when nobody answers (stapled or
+			       * asked); otherwise only "revoked" refuses */
 	enum tls_map map;
 	const char *map_file; /* TLS_MAP_FILE: text of the map (tls_map_parse
 			       * rules, see tls/map.h) */
@@ -252,7 +254,8 @@ enum { TLS_WANTS_IN = 1, TLS_WANTS_OUT = 2 };
  * bytes are not on the wire: then tls_session_flush() when it is writable. */
 unsigned tls_session_wants(const struct tls_session *s);
 
-/* Bytes read (at most one record), 0: the peer has said close_notify;
+/* Bytes read (one record, or more if they came together and there is room
+ * for two), 0: the peer has said close_notify;
  * -EAGAIN; -ECONNRESET: the peer vanished without close_notify (truncation);
  * -EPROTO and others: dead. May have pushed (key update). */
 ssize_t tls_session_read(struct tls_session *s, void *buf, size_t len) MUST_USE;

@@ -9,6 +9,7 @@
  */
 #include "deck/deck.h"
 #include "keys/keys.h"
+#include "ocsp/fetch.h"
 #include "tlsdeck/tlsdeck.h"
 
 #include <errno.h>
@@ -168,6 +169,32 @@ static int staple(const struct tls_settings *s, struct build *b, char *why)
 	return r;
 }
 
+/* Like the map it says something only where a certificate is checked. */
+static int set_ocsp(const struct tls_settings *s,
+		    const struct tlsdeck_shared *shared, struct build *b,
+		    char *why)
+{
+	if (s->ocsp == TLSDECK_OCSP_NO || b->spec.verify == TLS_VERIFY_NONE)
+		return 0;
+	if (!shared->ocsp && b->spec.role == TLS_SERVER) {
+		snprintf(why, TLS_WHY_MAX,
+			 "OCSP: this daemon asks no responder about clients: "
+			 "expected CRLFILE, or a rule of tlsd");
+		return -EOPNOTSUPP;
+	}
+	if (s->ocsp_url[0] && !ocsp_fetch_url_ok(s->ocsp_url)) {
+		snprintf(why, TLS_WHY_MAX,
+			 "OCSP %s: expected http://host[:port]/path",
+			 s->ocsp_url);
+		return -EINVAL;
+	}
+	b->spec.ocsp = shared->ocsp ? ocsp_fetch : NULL;
+	b->spec.ocsp_arg = shared->ocsp;
+	b->spec.ocsp_url = s->ocsp_url[0] ? s->ocsp_url : NULL;
+	b->spec.need_ocsp = s->ocsp == TLSDECK_OCSP_REQUIRED;
+	return 0;
+}
+
 static int load_map(const struct tls_settings *s, struct build *b, char *why)
 {
 	size_t len;
@@ -230,6 +257,8 @@ static int fill(const struct tls_settings *s, const char *member,
 		r = staple(s, b, why);
 	if (r == 0)
 		r = load_map(s, b, why);
+	if (r == 0)
+		r = set_ocsp(s, shared, b, why);
 	if (r == 0)
 		r = open_keylog(s, b, why);
 	return r == 0 ? split_alpn(s, b, why) : r;

@@ -318,6 +318,34 @@ static void cmd_ocspfile(struct tls_settings *s, struct deck_args *a)
 	path_or_star(a, s->ocspfile);
 }
 
+static const char *const ocsp_words[] = {"NO", "YES", "REQUIRED"};
+static_assert(TLSDECK_OCSP_YES == 1 && TLSDECK_OCSP_REQUIRED == 2,
+	      "in the order of enum tlsdeck_ocsp");
+
+static void cmd_ocsp(struct tls_settings *s, struct deck_args *a)
+{
+	const char *expected = "the URL of a responder, http://host/path";
+	const char *url = "";
+	unsigned i;
+
+	if (!deck_args_word(a, "answer", ocsp_words, ARRAY_SIZE(ocsp_words),
+			    &i))
+		return;
+	if (i != TLSDECK_OCSP_NO && deck_args_more(a)) {
+		url = deck_args_text(a, "responder", expected);
+		if (!url)
+			return;
+		if (strncasecmp(url, "http://", 7) != 0 || !url[7] ||
+		    strlen(url) > TLSDECK_URL_MAX) {
+			deck_args_expected(a, "responder", "%s", expected);
+			return;
+		}
+	}
+	s->ocsp = (enum tlsdeck_ocsp)i;
+	memcpy(s->ocsp_url, url, strlen(url) + 1);
+	deck_args_end(a);
+}
+
 static const char *const map_words[] = {"NONE",      "CN",  "EMAIL",
 					"EMAILUSER", "DNS", "FILE"};
 static_assert(TLS_MAP_FILE == 5 && TLS_MAP_DNS == 4 && TLS_MAP_CN == 1,
@@ -360,6 +388,7 @@ static const struct {
 	{"TICKETS", cmd_tickets},
 	{"KEYLOG", cmd_keylog},
 	{"OCSPFILE", cmd_ocspfile},
+	{"OCSP", cmd_ocsp},
 	{"MAPUSER", cmd_mapuser},
 };
 
@@ -438,6 +467,9 @@ void tlsdeck_print(const struct tls_settings *from,
 	print_text(out, "ALPN", from->alpn, to->alpn);
 	print_yes(out, "TICKETS", from->tickets, to->tickets);
 	print_text(out, "OCSPFILE", from->ocspfile, to->ocspfile);
+	if (from->ocsp != to->ocsp || strcmp(from->ocsp_url, to->ocsp_url) != 0)
+		fprintf(out, "OCSP %s%s%s\n", ocsp_words[to->ocsp],
+			to->ocsp_url[0] ? " " : "", to->ocsp_url);
 	print_text(out, "KEYLOG", from->keylog, to->keylog);
 	if (from->map != to->map || from->need_user != to->need_user ||
 	    strcmp(from->mapfile, to->mapfile) != 0)

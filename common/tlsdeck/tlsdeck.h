@@ -12,6 +12,7 @@
  *   TICKETS YES|NO          KEYLOG path|*         OCSPFILE path|*
  *   MAPUSER NONE|CN|EMAIL|EMAILUSER|DNS [REQUIRED]
  *   MAPUSER FILE path [REQUIRED]
+ *   OCSP NO|YES|REQUIRED [url]
  *
  * KEYRING is the deck's; all others are sticky: they hold for the ATTLS and
  * PROXY commands behind them. couplet-deck(5) and the daemons' pages say what
@@ -29,6 +30,7 @@
 #include <stdio.h>
 
 struct keys;
+struct ocsp_fetch;
 
 #define TLSDECK_RING_MAX 255
 #define TLSDECK_MEMBER_MAX 64
@@ -37,6 +39,11 @@ struct keys;
 #define TLSDECK_PATH_MAX 255
 /* A KEYRING that is no path, "CRYPTO.KEYRING", is a directory here. */
 #define TLSDECK_RING_DIR "/etc/couplet"
+
+#define TLSDECK_URL_MAX 255
+
+/* Are responders asked about certificates of peers? */
+enum tlsdeck_ocsp { TLSDECK_OCSP_NO, TLSDECK_OCSP_YES, TLSDECK_OCSP_REQUIRED };
 
 enum tlsdeck_option { TLSDECK_NEITHER, TLSDECK_SERVER, TLSDECK_CLIENT };
 
@@ -71,7 +78,9 @@ struct tls_settings {
 	char mapfile[TLSDECK_PATH_MAX + 1];
 	bool need_user;
 	char ocspfile[TLSDECK_PATH_MAX + 1]; /* response to staple */
-	char keylog[TLSDECK_PATH_MAX + 1];   /* for debugging */
+	enum tlsdeck_ocsp ocsp;
+	char ocsp_url[TLSDECK_URL_MAX + 1]; /* "": the certificate's */
+	char keylog[TLSDECK_PATH_MAX + 1];  /* for debugging */
 };
 
 /* The defaults: HANDSHAKE_SERVER 1, HANDSHAKE_CLIENT 3, TICKETS YES. */
@@ -97,6 +106,10 @@ struct tlsdeck_shared {
 	struct keys *keys;
 	struct tls_tickets *tickets; /* NULL: no resumption */
 	struct tls_cache *cache;
+	/* Asks OCSP responders and lives as long as the policies. NULL: the
+	 * daemon cannot wait for answers in a handshake; then OCSP of a client
+	 * means what servers staple, and a server's is an error. */
+	struct ocsp_fetch *ocsp;
 };
 
 /*

@@ -199,11 +199,14 @@ class TlsBench:
         self.load = f"{args.build}/tests/bench/bench_tls_load"
         self.out = {}
 
+    def command(self, *words):
+        """Arguments that start one load."""
+        return ["taskset", "-c", "1", self.load, words[0], HOST, str(FRONT),
+                *map(str, words[1:])]
+
     def ask(self, *words):
-        done = subprocess.run(["taskset", "-c", "1", self.load, words[0],
-                               HOST, str(FRONT), *map(str, words[1:])],
-                              capture_output=True, text=True, timeout=120,
-                              check=False)
+        done = subprocess.run(self.command(*words), capture_output=True,
+                              text=True, timeout=120, check=False)
         check(done.returncode == 0, f"{words[0]}: {done.stderr.strip()}")
         return [int(w) for w in done.stdout.split()]
 
@@ -231,8 +234,20 @@ class TlsBench:
         for way in ("up", "down"):
             _, rate = self.rate(term, way, self.seconds)
             self.out[f"{way}, Gbit per cpu-s"] = rate * 8 / 1e9
+        self.latency()
+
+    def latency(self):
+        """Of one connection, alone and beside clients that do nothing but
+        new handshakes; these want the client's processor too, so the second
+        figure says something beside that of the others only."""
         (trips,) = self.ask("rr", self.seconds)
         self.out["round trip, us"] = self.seconds * 1e6 / trips
+        with subprocess.Popen(self.command("full", self.seconds + 1, CLIENTS),
+                              stdout=subprocess.PIPE, text=True) as storm:
+            (trips,) = self.ask("rr", self.seconds)
+            made = int(storm.communicate(timeout=120)[0].split()[0])
+        check(storm.returncode == 0 and made > 0, "there was no storm")
+        self.out["round trip in a storm, us"] = self.seconds * 1e6 / trips
 
     def idle(self, term, after, label):
         n = IDLE_QUICK if self.args.quick else IDLE

@@ -32,13 +32,9 @@ class TlsdBench(tls_bench.TlsBench):
         super().__init__(args)
         self.net = net
 
-    def ask(self, *words):
-        done = subprocess.run(
-            self.net.h.argv([self.load, words[0], V4_STACK, str(WIRE),
-                             *map(str, words[1:])]),
-            capture_output=True, text=True, timeout=120, check=False)
-        check(done.returncode == 0, f"{words[0]}: {done.stderr.strip()}")
-        return [int(w) for w in done.stdout.split()]
+    def command(self, *words):
+        return self.net.h.argv([self.load, words[0], V4_STACK, str(WIRE),
+                                *map(str, words[1:])])
 
     def bulk(self, term):
         for way in ("up", "down"):
@@ -46,8 +42,7 @@ class TlsdBench(tls_bench.TlsBench):
             self.out[f"{way}, Gbit/s"] = \
                 numbers[0] * 8 / 1e9 / self.seconds
             self.out[f"{way}, Gbit per cpu-s"] = rate * 8 / 1e9
-        (trips,) = self.ask("rr", self.seconds)
-        self.out["round trip, us"] = self.seconds * 1e6 / trips
+        self.latency()
 
 
 def once(args, key, pem):

@@ -43,9 +43,11 @@ def make_ca(name, subject=None):
     return f"{CERTS}/{name}.crt"
 
 
-def make_cert(ca, name, san, server=True, key="ec", start=None, end=None):
+def make_cert(ca, name, san, server=True, key="ec", start=None, end=None,
+              ocsp=None):
     """NAME.PEM: key, certificate and root, as the decks want them; also
-    NAME.key and NAME.crt. start and end are YYMMDDHHMMSSZ."""
+    NAME.key and NAME.crt. start and end are YYMMDDHHMMSSZ; `ocsp` is the URL
+    of a responder."""
     conf = _write(name + ".cnf", f"""
 [req]
 distinguished_name=d
@@ -69,6 +71,7 @@ basicConstraints=CA:FALSE
 keyUsage=digitalSignature,keyEncipherment
 extendedKeyUsage={"serverAuth" if server else "clientAuth"}
 subjectAltName={san}
+{"authorityInfoAccess=OCSP;URI:" + ocsp if ocsp else ""}
 """)
     kind = ["-newkey", "rsa:2048"] if key == "rsa" else \
         ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]

@@ -31,9 +31,10 @@ ARROWS = {
     "eza": {"client"},
     "keys": {"daemon"},
     "tls": {"keys"},
+    "ocsp": {"client"},
     "upgrade": set(),
     "relay": {"ev", "client", "tls"},
-    "tlsdeck": {"deck", "tls", "keys"},
+    "tlsdeck": {"deck", "tls", "keys", "ocsp"},
     "ftp": set(),
     "tn3270": set(),
     # proxyd/
@@ -64,7 +65,7 @@ ARROWS = {
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-          "client", "eza", "divert", "keys", "tls", "upgrade", "relay",
+          "client", "eza", "divert", "keys", "tls", "ocsp", "upgrade", "relay",
           "tlsdeck", "ftp", "tn3270"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa", "session"}, "loop.h": set(),
@@ -100,7 +101,7 @@ LIBRARIES = [
     (re.compile(r"^event2?/|^event\.h"), {"ev", "console", "daemon", ""}),
     (re.compile(r"^netlink/"), {"osa"}),
     (re.compile(r"^gnutls/"), {"tls"}),
-    (re.compile(r"^openssl/"), {"keys"}),
+    (re.compile(r"^openssl/"), {"keys", "ocsp"}),
     (re.compile(r"^systemd/"), {"msg", "daemon", "ev", ""}),
     (re.compile(r"^seccomp\.h"), {"daemon", "client", "keys"}),
     (re.compile(r"^cap-ng\.h"), {"daemon"}),

@@ -1,5 +1,6 @@
 /* Bytes through sessions: limits, back pressure, ends, attacks. */
 #include "fixture.h"
+#include "tls/room.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +43,96 @@ static void bytes_arrive_in_order(void **state)
 	}
 	assert_memory_equal(in, out, sizeof out);
 	two_close(&t);
+}
+
+/* ---- reading ahead ------------------------------------------------------- */
+
+enum { RECORDS = 100, RECORD = 1000 };
+
+static unsigned pulls;
+
+static ssize_t counted_pull(void *arg, void *buf, size_t len)
+{
+	pulls++;
+	return pipe_io.pull(arg, buf, len);
+}
+
+static void send_records(struct tls_session *s, uint8_t *out)
+{
+	for (size_t i = 0; i < RECORDS; i++) {
+		memset(out + i * RECORD, (int)i + 1, RECORD);
+		assert_int_equal(tls_session_write(s, out + i * RECORD, RECORD),
+				 RECORD);
+	}
+}
+
+/* Everything that `s` has, in reads of `step` bytes. */
+static size_t read_records(struct tls_session *s, uint8_t *in, size_t step)
+{
+	size_t got = 0;
+	ssize_t n;
+
+	while ((n = tls_session_read(s, in + got, step)) > 0)
+		got += (size_t)n;
+	assert_int_equal(n, -EAGAIN);
+	return got;
+}
+
+static void records_that_came_together(void **state)
+{
+	static const size_t steps[] = {65536, 49152, 32769, 20000, 16385, 1};
+	static uint8_t out[RECORDS * RECORD], in[RECORDS * RECORD + 65536];
+	struct tls_io io = {counted_pull, pipe_io.push};
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	tls_session_set_io(t.s, &io, &t.pipe->server);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		memset(in, 0, sizeof in);
+		send_records(t.c, out);
+		pulls = 0;
+		assert_int_equal(read_records(t.s, in, steps[i]), sizeof out);
+		assert_memory_equal(in, out, sizeof out);
+		/* two a record without it */
+		assert_true(steps[i] < 49152 || pulls < RECORDS / 10);
+	}
+	two_close(&t);
+}
+
+/* A peer that sends much besides data lets the loop have its turn; nothing of
+ * what was read ahead is lost, whoever reads next, and it is freed by an end
+ * in the middle too. */
+static void a_read_that_stops_keeps_the_rest(void **state)
+{
+	static uint8_t out[RECORDS * RECORD], in[RECORDS * RECORD + 65536];
+	struct fix *f = *state;
+	struct tls_policy_spec cs = fix_client(f), ss = fix_server(f, "EC");
+	struct two t;
+
+	assert_int_equal(tls_tickets_new(NULL, &ss.tickets), 0);
+	assert_int_equal(tls_cache_new(4, &cs.cache), 0);
+	two_open(&t, &cs, &ss, "server.test");
+	assert_int_equal(t.rc, 0);
+	for (int again = 0; again < 2; again++) {
+		for (int i = 0; i < 40; i++)
+			assert_int_equal(
+				gnutls_session_ticket_send(t.s->gs, 1, 0), 0);
+		send_records(t.s, out);
+		assert_int_equal(tls_session_read(t.c, in, 65536), -EAGAIN);
+		assert_non_null(t.c->ahead);
+		if (again)
+			break;
+		while (t.c->ahead && tls_session_read(t.c, in, 1) == -EAGAIN)
+			;
+		assert_int_equal(1 + read_records(t.c, in + 1, 65536),
+				 sizeof out);
+		assert_memory_equal(in, out, sizeof out);
+		assert_null(t.c->ahead);
+	}
+	two_close(&t);
+	tls_tickets_unref(ss.tickets);
+	tls_cache_unref(cs.cache);
+	fix_forget(f, &ss);
 }
 
 static void pieces_share_a_record(void **state)
@@ -278,6 +369,10 @@ static void a_peer_that_goes_away(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(bytes_arrive_in_order, fix_setup,
 					fix_teardown),
+	cmocka_unit_test_setup_teardown(records_that_came_together, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(a_read_that_stops_keeps_the_rest,
+					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(pieces_share_a_record, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(a_short_read_leaves_the_rest, fix_setup,
