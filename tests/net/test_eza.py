@@ -7,6 +7,7 @@ with libcouplet-eza, on a stack.
 
 import os
 import socket
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -18,19 +19,26 @@ from couplet_net import (ID, PROGS, V4_HOST, V4_STACK, V6_HOST, V6_STACK,
 NAMES = f"HOST VSE77 {V4_STACK}\nHOST PEER6 {V6_HOST}\nHOST PEER4 {V4_HOST}"
 
 
+HEADERS = os.path.join(HERE, "..", "..", "common", "eza")
+IN_C = {"ezasel": ["ezatask.c"]}    # what else the programs consist of
+
+
 def compiled(net, name):
     needs("cobc")
     out = f"{WORK}/{name}"
     lib = os.path.join(net.build, "common", "eza")
     if not os.path.exists(out):
-        run(["cobc", "-x", "-fstatic-call", "-o", out, "-L", lib, "-l", "couplet-eza",
-             f"{PROGS}/{name}.cob"], cwd=WORK, timeout=200,
+        run(["cobc", "-x", "-fstatic-call", "-A", f"-I{HEADERS}",
+             "-I", PROGS, "-o", out,
+             "-L", lib, "-l", "couplet-eza", f"{PROGS}/{name}.cob",
+             *(f"{PROGS}/{c}" for c in IN_C.get(name, []))], cwd=WORK,
+            timeout=200,
             # its names of files in /tmp are made of its process number
             env=dict(os.environ, TMPDIR=WORK))
     return out
 
 
-def cobol(net, name, *args):
+def cobol(net, name, *args, stdin=None):
     """Linked with the library, so that no stackrun is needed: the
     environment names the stack."""
     libs = [os.path.join(net.build, "common", d) for d in ("eza", "client")]
@@ -39,7 +47,7 @@ def cobol(net, name, *args):
                XDG_RUNTIME_DIR=WORK)
     env.pop("COUPLET_ID", None)
     return net.keep(Proc(net.p.argv([compiled(net, name), *args]), name=name,
-                         env=env))
+                         env=env, stdin=stdin))
 
 
 def call(net, address):
@@ -112,6 +120,29 @@ def test_give_and_take(net):
     stranger = cobol(net, "ezacli", "P9999999", "0", "TAKE")
     check_equal(stranger.wait(30), 1, "exit status without a giver")
     check("ERRNO        2" in stranger.text(), stranger.text())
+
+
+@options(seconds=300, on_kernel=False, deck_extra=NAMES)
+def test_post_and_cancel(net):
+    """SELECTEX of a COBOL program is ended by connections and by the post of
+    its subtask, ACCEPT by CANCEL of the subtask."""
+    p = cobol(net, "ezasel", stdin=subprocess.PIPE)
+    p.says("READY", 30)
+    for address in (V4_STACK, V6_STACK):
+        with call(net, address) as s:
+            s.sendall(b"over and over")
+            check_equal(s.recv(100), b"over and over", "answer")
+            check_equal(s.recv(100), b"", "end")
+    check("POSTED" not in p.text(), p.text())
+    p.p.stdin.write(b"post\n")
+    p.p.stdin.flush()
+    p.says("POSTED", 60)
+    p.p.stdin.write(b"cancel\n")
+    p.p.stdin.close()
+    out = p.ok(60)
+    for line in ("IMAGES        1", f"ACTIVE STACK{ID}", "TIME IS OVER",
+                 "ACCEPT       -1", "ERRNO     1009"):
+        check(line in out, f"{line!r} is not in:\n{out}")
 
 
 if __name__ == "__main__":
