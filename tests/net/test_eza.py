@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """The EZASOKET interface from COBOL: programs compiled by GnuCOBOL, linked
-with libcouplet-eza, on a stack.
+with libcouplet-eza, on a stack. And programs as an assembler makes them, which
+bring nothing but system calls.
 
     test_eza.py --build DIR CASE...
 """
 
+import ipaddress
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -14,7 +17,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from couplet_net import (ID, PROGS, V4_HOST, V4_STACK, V6_HOST, V6_STACK,
                          WORK, Proc, check, check_equal, main, needs, options,
-                         run)
+                         run, skip)
 
 NAMES = f"HOST VSE77 {V4_STACK}\nHOST PEER6 {V6_HOST}\nHOST PEER4 {V4_HOST}"
 
@@ -50,12 +53,12 @@ def cobol(net, name, *args, stdin=None):
                          env=env, stdin=stdin))
 
 
-def call(net, address):
+def call(net, address, port=7100):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with net.h:
         s = socket.socket(family)
     s.settimeout(60)
-    s.connect((address, 7100))
+    s.connect((address, port))
     return s
 
 
@@ -143,6 +146,71 @@ def test_post_and_cancel(net):
     for line in ("IMAGES        1", f"ACTIVE STACK{ID}", "TIME IS OVER",
                  "ACCEPT       -1", "ERRNO     1009"):
         check(line in out, f"{line!r} is not in:\n{out}")
+
+
+# ---- without a C library ----------------------------------------------------
+
+def raw():
+    """A static program without libc: nothing in it can be preloaded or
+    wrapped."""
+    needs("gcc")
+    if platform.machine() != "x86_64":
+        skip(f"raw.c has no system calls for {platform.machine()}")
+    out = WORK + "/raw"
+    run(["gcc", "-O2", "-static", "-nostdlib", "-ffreestanding",
+         "-fno-stack-protector", "-fno-pie", "-no-pie", "-o", out,
+         PROGS + "/raw.c"], timeout=200)
+    return out
+
+
+def on_stack(net, mode, *argv):
+    return net.keep(Proc(net.p.argv(net.stackrun(list(argv), mode=mode)),
+                         name=f"{mode}-raw"))
+
+
+def packed(address):
+    return ipaddress.ip_address(address).packed.hex()
+
+
+@options(seconds=120, on_kernel=False)
+def test_raw_calls_connect(net):
+    for host, stack in ((V4_HOST, V4_STACK), (V6_HOST, V6_STACK)):
+        with net.h:
+            lis = socket.create_server(
+                (host, 7200), family=socket.AF_INET6 if ":" in host
+                else socket.AF_INET)
+        lis.settimeout(60)
+        with lis:
+            for mode in ("auto", "seccomp"):
+                p = on_stack(net, mode, raw(), "connect", packed(host),
+                             f"{7200:04x}", "no library")
+                c, peer = lis.accept()
+                with c:
+                    c.settimeout(60)
+                    check_equal(peer[0], stack, "the stack's address")
+                    check_equal(c.recv(100), b"no library", "text")
+                    c.sendall(b"is needed")
+                check_equal(p.ok(60), "is needed", "answer")
+        p = on_stack(net, "auto", raw(), "connect", packed(host),
+                     f"{7200:04x}", "x")
+        check_equal(p.wait(60), 2, "the step that fails: connect")
+
+
+@options(seconds=120, on_kernel=False)
+def test_raw_calls_serve(net):
+    port = 7200
+    for address, peer in ((V4_STACK, V4_HOST), (V6_STACK, V6_HOST)):
+        for mode in ("auto", "seccomp"):
+            port += 1   # the last one's is in TIME-WAIT
+            p = on_stack(net, mode, raw(), "serve", packed(address),
+                         f"{port:04x}")
+            p.says("serving", 60)
+            with call(net, address, port) as s:
+                s.sendall(b"a line")
+                own = s.getsockname()[1]
+                check_equal(s.recv(200).decode(),
+                            f"{packed(peer)} {own:04x} a line", "answer")
+            p.ok(60)
 
 
 if __name__ == "__main__":
