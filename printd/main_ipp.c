@@ -3,12 +3,13 @@
  * run by printd for IPP sessions (session/ipp.c says what is printed on
  * standard output).
  *
- *	couplet-ipp URI JOB USER TITLE COPIES FORMAT < document
+ *	couplet-ipp URI JOB USER TITLE COPIES FORMAT < portions
  *
  * Exit: 0 printed (job-state completed), 3 no try will help, 1 try again.
  */
 #include <cups/cups.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,8 @@
 
 #define BUFFER 65536
 #define CONNECT_MS 30000
-#define POLL_FIRST_S 1
-#define POLL_MAX_S 10
+#define POLL_FIRST_MS 100
+#define POLL_MAX_MS 10000
 #define EXIT_AGAIN 1
 #define EXIT_USAGE 2
 #define EXIT_HOLD 3
@@ -95,22 +96,53 @@ static int verdict(ipp_status_t s)
 	return EXIT_AGAIN;
 }
 
+/* Exactly `len` bytes of standard input: 0, or -1. */
+static int read_all(void *buf, size_t len)
+{
+	char *p = buf;
+
+	while (len) {
+		ssize_t n = read(STDIN_FILENO, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The next portion (see session/ipp.c): its length, 0 at the end of the
+ * document, -1: printd is gone, and what came is not all. */
+static long read_portion(char *buf)
+{
+	unsigned char head[4];
+	unsigned long n;
+
+	if (read_all(head, sizeof head) < 0)
+		return -1;
+	n = (unsigned long)head[0] << 24 | (unsigned long)head[1] << 16 |
+	    (unsigned long)head[2] << 8 | head[3];
+	if (n > BUFFER || read_all(buf, n) < 0)
+		return -1;
+	return (long)n;
+}
+
 /* The document behind its request: 0, or an exit status. */
 static int write_document(struct target *t, ipp_t *req)
 {
 	static char buf[BUFFER];
 	http_status_t hs = cupsSendRequest(t->http, req, t->resource,
 					   CUPS_LENGTH_VARIABLE);
-	ssize_t n;
+	long n = 0;
 
-	while (hs == HTTP_STATUS_CONTINUE &&
-	       (n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return give_up(EXIT_AGAIN, "reading", strerror(errno));
+	while (hs == HTTP_STATUS_CONTINUE && (n = read_portion(buf)) > 0)
 		hs = cupsWriteRequestData(t->http, buf, (size_t)n);
-	}
+	/* the request stays without its end, so the printer throws it away */
+	if (n < 0)
+		_exit(EXIT_AGAIN);
 	if (hs != HTTP_STATUS_CONTINUE && hs != HTTP_STATUS_OK)
 		return give_up(EXIT_AGAIN, "sending", httpStatus(hs));
 	printf("SENT\n");
@@ -214,7 +246,8 @@ static int look(struct target *t, int job)
 
 static int wait_for(struct target *t, int job)
 {
-	unsigned pause = POLL_FIRST_S, silent = 0;
+	unsigned silent = 0;
+	int pause = POLL_FIRST_MS;
 
 	for (;;) {
 		int r = look(t, job);
@@ -226,9 +259,8 @@ static int wait_for(struct target *t, int job)
 			return give_up(EXIT_HOLD,
 				       "the printer no longer tells of its job",
 				       cupsLastErrorString());
-		sleep(pause);
-		if (pause < POLL_MAX_S)
-			pause++;
+		(void)poll(NULL, 0, pause);
+		pause = pause * 2 < POLL_MAX_MS ? pause * 2 : POLL_MAX_MS;
 	}
 }
 

@@ -54,6 +54,7 @@ static _Noreturn void exec_program(struct side *s, char **argv, int in, int out)
 	sigset_t none;
 
 	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* it does not outlive us */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	take_place(in, STDIN_FILENO);

@@ -4,6 +4,10 @@
  * printd/main_ipp.c). A program of its own because that library waits: for a
  * printer that is slow, it alone does. On a stack it runs under stackrun.
  *
+ * The document goes in portions, each behind its length in four bytes, and
+ * ends with a length of 0: if we die in the middle, the end of the pipe must
+ * not look like the end of the document.
+ *
  *	SENT          the document is out
  *	STATE text    what the printer says
  *	PAGES n       printed so far
@@ -11,6 +15,7 @@
  *
  * Exit status as CUPS's backends have it: 0 printed, 3 hold, else try again.
  */
+#include "base/cursor.h"
 #include "helper/helper.h"
 #include "session/session.h"
 #include "session/wire.h"
@@ -23,6 +28,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_LEN 256
+#define FRAME_HEAD 4
 #define EXIT_HOLD 3
 
 struct ipp {
@@ -32,8 +38,9 @@ struct ipp {
 	int in;                /* our end of its standard input, -1 = closed */
 	int out;               /* our end of its output */
 	struct ev_io *in_io, *out_io;
-	uint8_t buf[SESSION_CHUNK];
+	uint8_t buf[FRAME_HEAD + SESSION_CHUNK];
 	size_t pos, len;
+	bool all_read; /* the last portion is in buf */
 	bool begun, sent, exited, out_ended;
 	int status;
 	uint32_t pages;
@@ -164,44 +171,53 @@ static void on_out(void *arg, int fd, unsigned events)
 /* ---- what it reads
  * ----------------------------------------------------------------------- */
 
+/* Ends the program for a reason of ours. */
+static void give_up(struct ipp *p, int status, const char *reason)
+{
+	snprintf(p->reason, sizeof p->reason, "%s", reason);
+	helper_kill(p->s.env->helper, p->run);
+	p->exited = p->out_ended = true;
+	p->status = status;
+	finish(p);
+}
+
+/* The next portion with its length into buf. False: it is over. */
+static bool fill(struct ipp *p)
+{
+	struct wcur w = wcur_of(p->buf, FRAME_HEAD);
+	char text[SESSION_TEXT_MAX];
+	ssize_t n = source_read(p->source, p->buf + FRAME_HEAD, SESSION_CHUNK);
+
+	if (n < 0) {
+		snprintf(text, sizeof text, "reading the job: %s",
+			 strerror((int)-n));
+		give_up(p, n == -EBADMSG ? EXIT_HOLD : 1, text);
+		return false;
+	}
+	wcur_32(&w, (uint32_t)n);
+	p->all_read = n == 0;
+	p->pos = 0;
+	p->len = FRAME_HEAD + (size_t)n;
+	return true;
+}
+
 static void on_in(void *arg, int fd, unsigned events)
 {
 	struct ipp *p = arg;
 	ssize_t n;
 
 	(void)events;
-	if (!p->begun) {
-		if (p->s.owner.begins(p->s.owner.arg) < 0) {
-			snprintf(p->reason, sizeof p->reason,
-				 "the spool failed");
-			helper_kill(p->s.env->helper, p->run);
-			p->exited = p->out_ended = true;
-			p->status = 1;
-			finish(p);
-			return;
-		}
-		p->begun = true;
+	if (!p->begun && p->s.owner.begins(p->s.owner.arg) < 0) {
+		give_up(p, 1, "the spool failed");
+		return;
 	}
-	if (p->pos == p->len) {
-		n = source_read(p->source, p->buf, sizeof p->buf);
-		if (n <= 0) {
-			/* cut: the program must not take it for the end */
-			if (n < 0) {
-				snprintf(p->reason, sizeof p->reason,
-					 "reading the job: %s",
-					 strerror((int)-n));
-				helper_kill(p->s.env->helper, p->run);
-				p->exited = p->out_ended = true;
-				p->status = n == -EBADMSG ? EXIT_HOLD : 1;
-				finish(p);
-				return;
-			}
-			close_in(p);
-			return;
-		}
-		p->pos = 0;
-		p->len = (size_t)n;
+	p->begun = true;
+	if (p->pos == p->len && p->all_read) {
+		close_in(p);
+		return;
 	}
+	if (p->pos == p->len && !fill(p))
+		return;
 	n = write(fd, p->buf + p->pos, p->len - p->pos);
 	if (n > 0)
 		p->pos += (size_t)n;
@@ -271,6 +287,7 @@ static int ipp_send(struct session *s, const struct session_job *job)
 
 	p->source = job->source;
 	p->begun = p->sent = p->exited = p->out_ended = false;
+	p->all_read = false;
 	p->pos = p->len = p->line_len = 0;
 	p->pages = 0;
 	p->reason[0] = '\0';

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 from couplet_net import (WORK, Failure, check, check_equal, main, needs,
                          options, run, sanitized, wait_for)
-from couplet_print import (PATIENCE, FakePrinter, Printd, fresh, read,
+from couplet_print import (PATIENCE, FakePrinter, Printd, cupsd, fresh, read,
                            read_all, vsftpd)
 from tn_printer import Clients
 
@@ -89,7 +89,7 @@ class Sender(threading.Thread):
             if r.returncode == 0 and m:
                 self.accepted[int(m.group(1))] = body
             if len(self.accepted) > self.pace:
-                time.sleep(0.05)      # enough to do; the kills go on
+                time.sleep(0.5)       # enough to do; the kills go on
 
 
 def wait_gate(p):
@@ -141,14 +141,13 @@ def judge(p, senders, papers):
     return jobs, twice, len(marked)
 
 
-def run_crashes(net, lines, lus, papers, prepare=None):
-    needs("vsftpd")
+def run_crashes(net, lines, lus, papers, prepare=None, pace=400):
     p = Printd(net, lines, start=False)
     p.logs = []
     if prepare:
         prepare(p)
     p.start()
-    senders = [Sender(p, lu, 400) for lu in lus]
+    senders = [Sender(p, lu, pace) for lu in lus]
     for s in senders:
         s.start()
     kills = crash_loop(p, KILLS // 5, 40 if KILLS <= 200 else 1200)
@@ -229,12 +228,30 @@ def test_crash_file(net):
 @options(seconds=1500)
 def test_crash_ftp(net):
     """Debian's FTP server."""
+    needs("vsftpd")
     papers = {}
 
     def prepare(p):
         papers["PT"] = Folder(vsftpd(net, p))
     run_crashes(net, "FTPP PT BSTTVNET {there} 2121 * prtuser secret\n"
                 "LU PT RETRY 100MS\n", ["PT"], papers, prepare)
+
+
+@options(seconds=1500)
+def test_crash_ipp(net):
+    """Debian's CUPS, by IPP; its own printer is a port of ours. What CUPS has
+    of a job that broke off is thrown away."""
+    needs("cupsd")
+    papers = {"PI": []}
+
+    def prepare(p):
+        def keep(conn, _n):
+            papers["PI"].append(read_all(conn).decode())
+        FakePrinter(net, p.there, 9100, keep)
+        cupsd(net, p, {"q": f"socket://{p.there}:9100"})
+    run_crashes(net, "IPP PI BSTTVNET ipp://{there}:8631/printers/q\n"
+                "LU PI RETRY 100MS FORMAT TEXT\n", ["PI"], papers, prepare,
+                pace=30)
 
 
 # ---- many ------------------------------------------------------------------
