@@ -19,6 +19,11 @@ extern "C" {
 /* Returns 0; everything is told through the arguments. */
 int EZASOKET(const void *function, ...);
 
+/* Posts the event control block `ecb`, a fullword: sets its bit X'00008000' and
+ * ends a SELECTEX of this process that waits for it. Any thread and any signal
+ * handler may call it. Returns 0. */
+int EZAPOST(void *ecb);
+
 /* In place: EBCDIC (code page 1047) to ASCII (ISO 8859-1), and back. `len`: a
  * fullword. */
 int EZACIC04(void *text, const void *len);

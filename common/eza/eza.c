@@ -94,11 +94,10 @@ const char *eza_stack(void)
 	return v && *v ? v : NULL;
 }
 
-/* MAXSOC, IDENT (TCPNAME and ADSNAME, 8 bytes each), SUBTASK, MAXSNO. A TCPNAME
- * that ends in two digits names the stack. */
-long eza_initapi(const struct eza_call *c)
+/* IDENT (TCPNAME and ADSNAME, 8 bytes each), SUBTASK, MAXSNO. A TCPNAME that
+ * ends in two digits names the stack. */
+static long initapi(int max, const struct eza_call *c)
 {
-	int max = eza_get16(c->a[0]);
 	const char *name = c->a[1];
 	size_t n = 8;
 
@@ -116,6 +115,18 @@ long eza_initapi(const struct eza_call *c)
 	eza_put32(c->a[3], eza.max - 1);
 	pthread_mutex_unlock(&eza.lock);
 	return 0;
+}
+
+/* MAXSOC is a halfword here ... */
+long eza_initapi(const struct eza_call *c)
+{
+	return initapi(eza_get16(c->a[0]), c);
+}
+
+/* ... and a fullword in the form for CICS programs. */
+long eza_initapix(const struct eza_call *c)
+{
+	return initapi(eza_get32(c->a[0]), c);
 }
 
 long eza_termapi(const struct eza_call *c)
@@ -159,6 +170,7 @@ static const struct function {
 } functions[] = {
 	{"ACCEPT", eza_accept, 2, 0},
 	{"BIND", eza_bind, 2, 0},
+	{"CANCEL", eza_cancel, 1, 0},
 	{"CLOSE", eza_close, 1, 0},
 	{"CONNECT", eza_connect, 2, 0},
 	{"FCNTL", eza_fcntl, 3, 0},
@@ -169,12 +181,14 @@ static const struct function {
 	{"GETHOSTBYNAME", eza_gethostbyname, 3, NO_ERRNO},
 	{"GETHOSTID", eza_gethostid, 0, NO_ERRNO},
 	{"GETHOSTNAME", eza_gethostname, 2, 0},
+	{"GETIBMOPT", eza_getibmopt, 2, 0},
 	{"GETNAMEINFO", eza_getnameinfo, 7, 0},
 	{"GETPEERNAME", eza_getpeername, 2, 0},
 	{"GETSOCKNAME", eza_getsockname, 2, 0},
 	{"GETSOCKOPT", eza_getsockopt, 4, 0},
 	{"GIVESOCKET", eza_givesocket, 2, 0},
 	{"INITAPI", eza_initapi, 4, 0},
+	{"INITAPIX", eza_initapix, 4, 0},
 	{"IOCTL", eza_ioctl, 4, 0},
 	{"LISTEN", eza_listen, 2, 0},
 	{"NTOP", eza_ntop, 4, 0},
@@ -185,6 +199,7 @@ static const struct function {
 	{"RECVFROM", eza_recvfrom, 5, 0},
 	{"RECVMSG", eza_recvmsg, 3, 0},
 	{"SELECT", eza_select, 8, 0},
+	{"SELECTEX", eza_selectex, 9, 0},
 	{"SEND", eza_send, 4, 0},
 	{"SENDMSG", eza_sendmsg, 3, 0},
 	{"SENDTO", eza_sendto, 5, 0},

@@ -2,9 +2,10 @@
  * eza.h: the inside of libcouplet-eza, for the files of this room.
  *
  * eza.c is the entry, the table of functions and of the program's sockets;
- * eza_sock.c the calls on sockets, eza_select.c SELECT, eza_name.c names and
- * addresses, eza_give.c GIVESOCKET and TAKESOCKET, eza_text.c the EZACIC
- * routines, eza_errno.c the numbers of errors.
+ * eza_sock.c the calls on sockets, eza_select.c SELECT and SELECTEX,
+ * eza_wait.c what ends their waiting, eza_name.c names and addresses,
+ * eza_image.c GETIBMOPT, eza_give.c GIVESOCKET and TAKESOCKET, eza_text.c the
+ * EZACIC routines, eza_errno.c the numbers of errors.
  */
 #ifndef COUPLET_EZA_PRIV_H
 #define COUPLET_EZA_PRIV_H
@@ -22,6 +23,9 @@
 #define EZA_NAME 16  /* bytes of an IPv4 socket address */
 #define EZA_NAME6 28 /* of an IPv6 one */
 #define EZA_CLIENT 40
+#define EZA_WAITS_MAX 64 /* calls that wait at one time, per process */
+#define EZA_NO_SOCKET (-1)
+#define EZA_CANCELLED 1009 /* ERRNO */
 
 /* One call: its arguments behind the function name, without ERRNO and RETCODE.
  */
@@ -44,7 +48,7 @@ int eza_fd_of(int s);
 const char *eza_stack(void);
 /* "P" and seven digits of the process; the subtask of INITAPI. 8 bytes. */
 void eza_client(char *name, char *task);
-eza_fn eza_initapi, eza_termapi, eza_getclientid;
+eza_fn eza_initapi, eza_initapix, eza_termapi, eza_getclientid;
 
 /* ---- eza_errno.c */
 int eza_errno(int linux_errno);
@@ -61,7 +65,30 @@ int eza_name_get(const void *name, struct sockaddr_storage *ret,
 void eza_name_put(const struct sockaddr_storage *ss, void *name);
 
 /* ---- eza_select.c */
-eza_fn eza_select;
+eza_fn eza_select, eza_selectex;
+
+/* ---- eza_wait.c: calls that another thread may end */
+eza_fn eza_cancel;
+/*
+ * A place for the calling thread, which will wait for socket `s` (or
+ * EZA_NO_SOCKET) and the control block `ecb` (or NULL). The place, -ENOBUFS
+ * when EZA_WAITS_MAX threads wait, or the error of eventfd(). The descriptor
+ * of a place becomes readable when there is something to look at, and
+ * sometimes when there is not.
+ */
+int eza_wait_begin(const void *ecb, int s) MUST_USE;
+int eza_wait_fd(int place);
+void eza_wait_drain(int place);
+void eza_wait_end(int place);
+/* Waits until `fd` of socket `s` has input; signals do not end it. 0, -EAGAIN
+ * for a non-blocking socket, the error of poll(), or EZA_CANCELLED as an own
+ * error. */
+long eza_wait_for(int s, int fd) MUST_USE;
+/* Is the fullword `ecb` other than zero? */
+bool eza_posted(const void *ecb);
+
+/* ---- eza_image.c */
+eza_fn eza_getibmopt;
 
 /* ---- eza_name.c */
 eza_fn eza_gethostbyname, eza_gethostbyaddr, eza_gethostid, eza_gethostname,

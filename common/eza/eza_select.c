@@ -1,7 +1,8 @@
 /*
- * eza_select.c: SELECT. A mask is an array of fullwords; socket n is bit n % 32
- * of word n / 32, counted from the least significant.
+ * eza_select.c: SELECT and SELECTEX. A mask is an array of fullwords; socket n
+ * is bit n % 32 of word n / 32, counted from the least significant.
  */
+#include "base/mono.h"
 #include "eza/eza.h"
 
 #include <errno.h>
@@ -89,32 +90,92 @@ static int report(const struct eza_call *c, const struct pollfd *p,
 	return n;
 }
 
-/* MAXSOC, TIMEOUT (seconds, microseconds; negative: wait), RSNDMSK WSNDMSK
- * ESNDMSK, RRETMSK WRETMSK ERETMSK. */
-long eza_select(const struct eza_call *c)
-{
-	int n = CLAMP(eza_get32(c->a[0]), 0, EZA_SOCKETS_MAX), used;
-	int s = eza_get32(c->a[1]), us = eza_get32((char *)c->a[1] + 4);
-	int ms = s < 0 ? -1
-		       : (int)MIN((int64_t)s * 1000 + (us + 999) / 1000,
-				  (int64_t)INT32_MAX);
-	struct pollfd *p = calloc(2 * EZA_SOCKETS_MAX, sizeof(*p));
-	struct watched *w = calloc(2 * EZA_SOCKETS_MAX, sizeof(*w));
-	long r = p && w ? 0 : -ENOMEM;
+/* ---- waiting */
 
-	used = r < 0 ? 0 : collect(c, n, p, w);
+/* TIMEOUT: seconds, microseconds; negative: wait. */
+static int timeout_ms(const void *timeout)
+{
+	int s = eza_get32(timeout), us = eza_get32((const char *)timeout + 4);
+
+	return s < 0 ? -1
+		     : (int)MIN((int64_t)s * 1000 + (us + 999) / 1000,
+				(int64_t)INT32_MAX);
+}
+
+/* Rounded up, so that the time is over when poll() says so. */
+static int left_ms(mono_t end)
+{
+	dur_t left = mono_sub(end, mono_now());
+
+	return (int)MAX(dur_ms(dur_add(left, DUR_NS(999999))), 0);
+}
+
+/* poll(), which a post of `ecb` ends too; a wake-up for nothing does not. */
+static int poll_ecb(struct pollfd *p, int used, int ms, const void *ecb)
+{
+	int place = eza_wait_begin(ecb, EZA_NO_SOCKET), r;
+	mono_t end = mono_add(mono_now(), DUR_MS(MAX(ms, 0)));
+
+	if (place < 0)
+		return place;
+	p[used] = (struct pollfd){eza_wait_fd(place), POLLIN, 0};
+	for (;;) {
+		bool posted = eza_posted(ecb);
+		int left = ms < 0 ? -1 : left_ms(end);
+
+		r = poll(p, (nfds_t)used + 1, posted ? 0 : left);
+		if (r < 0)
+			r = errno == EINTR && eza_posted(ecb) ? 0 : -errno;
+		if (r <= 0 || posted || r > 1 || !p[used].revents)
+			break;
+		eza_wait_drain(place);
+	}
+	eza_wait_end(place);
+	return r;
+}
+
+static long wait_and_report(const struct eza_call *c, const void *ecb,
+			    struct pollfd *p, struct watched *w)
+{
+	int n = CLAMP(eza_get32(c->a[0]), 0, EZA_SOCKETS_MAX), r;
+	int used = collect(c, n, p, w), ms = timeout_ms(c->a[1]);
+
 	if (used < 0)
-		r = used;
-	if (r == 0) {
+		return used;
+	if (ecb) {
+		r = poll_ecb(p, used, ms, ecb);
+	} else {
 		r = poll(p, (nfds_t)used, ms);
 		r = r < 0 ? -errno : r;
 	}
-	if (r >= 0) {
-		for (int i = 5; i < 8; i++)
-			clear(c->a[i], n);
-		r = report(c, p, w, used);
-	}
+	if (r < 0)
+		return r;
+	for (int i = 5; i < 8; i++)
+		clear(c->a[i], n);
+	return report(c, p, w, used);
+}
+
+static long select_or_ecb(const struct eza_call *c, const void *ecb)
+{
+	/* one more for the control block */
+	struct pollfd *p = calloc(2 * EZA_SOCKETS_MAX + 1, sizeof(*p));
+	struct watched *w = calloc(2 * EZA_SOCKETS_MAX, sizeof(*w));
+	long r = p && w ? wait_and_report(c, ecb, p, w) : -ENOMEM;
+
 	free(p);
 	free(w);
 	return r;
+}
+
+/* MAXSOC, TIMEOUT, RSNDMSK WSNDMSK ESNDMSK, RRETMSK WRETMSK ERETMSK. */
+long eza_select(const struct eza_call *c)
+{
+	return select_or_ecb(c, NULL);
+}
+
+/* As SELECT, then SELECB. RETCODE 0 and a SELECB other than 0: it was posted.
+ */
+long eza_selectex(const struct eza_call *c)
+{
+	return select_or_ecb(c, c->a[8]);
 }

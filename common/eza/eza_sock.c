@@ -115,14 +115,31 @@ long eza_listen(const struct eza_call *c)
 	return fd < 0 ? fd : result(couplet_listen(fd, eza_get32(c->a[1])));
 }
 
+/* Waits where CANCEL finds the thread. Another process may be first to take
+ * the connection that ends the wait; accept() then waits beyond its reach. */
+static long wait_to_accept(const void *s, int fd)
+{
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+	long r = 0;
+
+	/* what does not listen is told so by accept() */
+	if (couplet_getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) ==
+		    0 &&
+	    listens)
+		r = eza_wait_for(eza_get16(s), fd);
+	return r == -EAGAIN ? 0 : r;
+}
+
 long eza_accept(const struct eza_call *c)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 	int fd = eza_fd(c->a[0]), got;
+	long r = fd < 0 ? fd : wait_to_accept(c->a[0], fd);
 
-	if (fd < 0)
-		return fd;
+	if (r < 0)
+		return r;
 	got = couplet_accept4(fd, (struct sockaddr *)&ss, &len, SOCK_CLOEXEC);
 	if (got < 0)
 		return -errno;
@@ -176,6 +193,25 @@ static int flags_of(const void *flags)
 	return eza_get32(flags) & (MSG_OOB | MSG_PEEK | MSG_DONTROUTE);
 }
 
+/* recvmsg(), during which CANCEL finds the thread. What is there already is
+ * taken with one system call. Urgent data never waits. */
+static long take(const void *s, int fd, struct msghdr *m, int flags)
+{
+	socklen_t room = m->msg_namelen;
+	long r = 0;
+
+	while (r == 0) {
+		ssize_t n = couplet_recvmsg(
+			fd, m, flags & MSG_OOB ? flags : flags | MSG_DONTWAIT);
+
+		if (n >= 0 || errno != EAGAIN || flags & MSG_OOB)
+			return result(n);
+		m->msg_namelen = room;
+		r = eza_wait_for(eza_get16(s), fd);
+	}
+	return r;
+}
+
 static size_t bytes_of(const void *n)
 {
 	return (size_t)MAX(eza_get32(n), 0);
@@ -183,10 +219,11 @@ static size_t bytes_of(const void *n)
 
 long eza_read(const struct eza_call *c)
 {
+	struct iovec io = {c->a[2], bytes_of(c->a[1])};
+	struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1};
 	int fd = eza_fd(c->a[0]);
 
-	return fd < 0 ? fd
-		      : result(couplet_recv(fd, c->a[2], bytes_of(c->a[1]), 0));
+	return fd < 0 ? fd : take(c->a[0], fd, &m, 0);
 }
 
 long eza_write(const struct eza_call *c)
@@ -200,11 +237,11 @@ long eza_write(const struct eza_call *c)
 
 long eza_recv(const struct eza_call *c)
 {
+	struct iovec io = {c->a[3], bytes_of(c->a[2])};
+	struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1};
 	int fd = eza_fd(c->a[0]);
 
-	return fd < 0 ? fd
-		      : result(couplet_recv(fd, c->a[3], bytes_of(c->a[2]),
-					    flags_of(c->a[1])));
+	return fd < 0 ? fd : take(c->a[0], fd, &m, flags_of(c->a[1]));
 }
 
 long eza_send(const struct eza_call *c)
@@ -232,18 +269,19 @@ long eza_sendto(const struct eza_call *c)
 long eza_recvfrom(const struct eza_call *c)
 {
 	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
+	struct iovec io = {c->a[3], bytes_of(c->a[2])};
+	struct msghdr m = {.msg_name = &ss,
+			   .msg_namelen = sizeof(ss),
+			   .msg_iov = &io,
+			   .msg_iovlen = 1};
 	int fd = eza_fd(c->a[0]);
-	ssize_t n;
+	long n;
 
 	if (fd < 0)
 		return fd;
 	memset(&ss, 0, sizeof(ss));
-	n = couplet_recvfrom(fd, c->a[3], bytes_of(c->a[2]), flags_of(c->a[1]),
-			     (struct sockaddr *)&ss, &len);
-	if (n < 0)
-		return -errno;
-	if (len)
+	n = take(c->a[0], fd, &m, flags_of(c->a[1]));
+	if (n >= 0 && m.msg_namelen)
 		eza_name_put(&ss, c->a[4]);
 	return n;
 }
@@ -320,10 +358,10 @@ long eza_recvmsg(const struct eza_call *c)
 		return n;
 	m.msg_iovlen = (size_t)n;
 	memset(&ss, 0, sizeof(ss));
-	n = couplet_recvmsg(fd, &m, flags_of(c->a[2]));
+	n = take(c->a[0], fd, &m, flags_of(c->a[2]));
 	if (n >= 0 && msg.name && m.msg_namelen)
 		eza_name_put(&ss, msg.name);
-	return result(n);
+	return n;
 }
 
 long eza_readv(const struct eza_call *c)
@@ -335,7 +373,7 @@ long eza_readv(const struct eza_call *c)
 
 	if (fd < 0 || n < 0)
 		return MIN(fd, (int)n);
-	return result(couplet_recvmsg(fd, &m, 0));
+	return take(c->a[0], fd, &m, 0);
 }
 
 long eza_writev(const struct eza_call *c)

@@ -109,9 +109,4 @@
            CALL 'EZASOKET' USING F-WRITE S NBYTE BUF ERRNO RETCODE.
            PERFORM CHECK-IT.
            DISPLAY 'TOOK'.
-       CHECK-IT.
-           IF RETCODE < 0
-               MOVE ERRNO TO SHOWN
-               DISPLAY 'FAILED, ERRNO ' SHOWN
-               STOP RUN RETURNING 1
-           END-IF.
+       COPY "ezacheck.cpy".

@@ -5,47 +5,24 @@
        PROGRAM-ID. EZASERV.
        DATA DIVISION.
        WORKING-STORAGE SECTION.
+       COPY "ezaserv.cpy".
        01  F-INITAPI        PIC X(16) VALUE 'INITAPI'.
-       01  F-SOCKET         PIC X(16) VALUE 'SOCKET'.
        01  F-SETSOCKOPT     PIC X(16) VALUE 'SETSOCKOPT'.
-       01  F-BIND           PIC X(16) VALUE 'BIND'.
-       01  F-LISTEN         PIC X(16) VALUE 'LISTEN'.
-       01  F-ACCEPT         PIC X(16) VALUE 'ACCEPT'.
        01  F-GETPEERNAME    PIC X(16) VALUE 'GETPEERNAME'.
        01  F-NTOP           PIC X(16) VALUE 'NTOP'.
-       01  F-READ           PIC X(16) VALUE 'READ'.
-       01  F-WRITE          PIC X(16) VALUE 'WRITE'.
-       01  F-CLOSE          PIC X(16) VALUE 'CLOSE'.
        01  F-GETCLIENTID    PIC X(16) VALUE 'GETCLIENTID'.
        01  F-GIVESOCKET     PIC X(16) VALUE 'GIVESOCKET'.
        01  F-SELECT         PIC X(16) VALUE 'SELECT'.
        01  F-GETHOSTNAME    PIC X(16) VALUE 'GETHOSTNAME'.
-       01  F-TERMAPI        PIC X(16) VALUE 'TERMAPI'.
        01  MAXSOC           PIC 9(4) COMP VALUE 100.
        01  IDENT.
            02 TCPNAME       PIC X(8) VALUE SPACES.
            02 ADSNAME       PIC X(8) VALUE 'EZASERV '.
-       01  SUBTASK          PIC X(8) VALUE 'SUBTASK1'.
-       01  MAXSNO           PIC 9(8) COMP.
-       01  AF-INET6         PIC 9(8) COMP VALUE 19.
-       01  SOCK-STREAM      PIC 9(8) COMP VALUE 1.
-       01  PROTO            PIC 9(8) COMP VALUE 0.
        01  OPT-REUSEADDR    PIC 9(8) COMP VALUE 4.
        01  OPT-VALUE        PIC 9(8) COMP VALUE 1.
        01  OPT-LEN          PIC 9(8) COMP VALUE 4.
-       01  S-LISTEN         PIC 9(4) COMP.
-       01  S-CONN           PIC 9(4) COMP.
-       01  BACKLOG          PIC 9(8) COMP VALUE 5.
-       01  SOCK-NAME.
-           02 SN-FAMILY     PIC 9(4) COMP VALUE 19.
-           02 SN-PORT       PIC 9(4) COMP VALUE 7100.
-           02 SN-FLOW       PIC 9(8) COMP VALUE 0.
-           02 SN-ADDR       PIC X(16) VALUE LOW-VALUES.
-           02 SN-SCOPE      PIC 9(8) COMP VALUE 0.
        01  ADDR-TEXT        PIC X(45).
        01  ADDR-LEN         PIC 9(4) COMP VALUE 45.
-       01  NBYTE            PIC 9(8) COMP.
-       01  BUF              PIC X(80).
        01  CLIENT.
            02 CL-DOMAIN     PIC 9(8) COMP.
            02 CL-NAME       PIC X(8).
@@ -56,24 +33,13 @@
            02 TK-NAME       PIC X(8) VALUE SPACES.
            02 TK-TASK       PIC X(8) VALUE SPACES.
            02 TK-RESERVED   PIC X(20) VALUE LOW-VALUES.
-       01  SELECT-MAX       PIC 9(8) COMP VALUE 32.
        01  WAIT-TIME.
            02 WAIT-S        PIC S9(8) COMP VALUE 60.
            02 WAIT-US       PIC S9(8) COMP VALUE 0.
-       01  CHAR-MASK        PIC X(32) VALUE ALL '0'.
-       01  NO-MASK          PIC X(4) VALUE LOW-VALUES.
        01  E-MASK           PIC X(4).
-       01  R-RET            PIC X(4).
-       01  W-RET            PIC X(4).
-       01  E-RET            PIC X(4).
-       01  CTOB             PIC X(4) VALUE 'CTOB'.
-       01  BTOC             PIC X(4) VALUE 'BTOC'.
        01  HOST-LEN         PIC 9(8) COMP VALUE 24.
        01  HOST-NAME        PIC X(24).
-       01  ERRNO            PIC 9(8) COMP.
-       01  RETCODE          PIC S9(8) COMP.
        01  HOW              PIC X(8).
-       01  SHOWN            PIC -(7)9.
        PROCEDURE DIVISION.
        MAIN.
            ACCEPT HOW FROM ARGUMENT-VALUE.
@@ -157,9 +123,4 @@
            IF CHAR-MASK(S-CONN + 1:1) = '1'
                DISPLAY 'TAKEN'
            END-IF.
-       CHECK-IT.
-           IF RETCODE < 0
-               MOVE ERRNO TO SHOWN
-               DISPLAY 'FAILED, ERRNO ' SHOWN
-               STOP RUN RETURNING 1
-           END-IF.
+       COPY "ezacheck.cpy".

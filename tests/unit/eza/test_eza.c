@@ -7,8 +7,12 @@
 #include "base/base.h"
 #include "eza/couplet-eza.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define AF4 2
 #define AF6 19
@@ -377,6 +381,270 @@ static void a_socket_nobody_gave(void **state)
 	assert_memory_equal(client + 12, "UNIT    ", 8);
 }
 
+/* ---- calls that another thread ends: each thread has arguments of its own */
+
+#define NEVER_S 300 /* whoever is not woken is killed after that */
+#define WAITS 64    /* EZA_WAITS_MAX */
+
+/* SELECTEX of no socket; `s` >= 0 waits for input of that one. RETCODE. */
+static int selectex(int s, int wait_s, char *ecb, char *errnum)
+{
+	char max[4], wait[8], r[8] = {0}, none[8] = {0}, rr[8], wr[8], er[8];
+	char code[4];
+
+	eza_put32(max, 64);
+	eza_put32(wait, wait_s);
+	eza_put32(wait + 4, 0);
+	if (s >= 0)
+		eza_put32(r + s / 32 * 4, (int)(1u << (s % 32)));
+	EZASOKET("SELECTEX        ", max, wait, r, none, none, rr, wr, er, ecb,
+		 errnum, code);
+	if (eza_get32(code) > 0)
+		assert_memory_equal(rr, r, 8);
+	return eza_get32(code);
+}
+
+static void selectex_is_select_with_one_more(void **state)
+{
+	char ecb[4] = {0};
+	int a, b;
+
+	(void)state;
+	pair(&a, &b);
+	assert_int_equal(selectex(b, 0, ecb, no), 0);
+	assert_int_equal(eza_get32(ecb), 0); /* the time ran out */
+	EZASOKET(fn("WRITE"), half(a), full(1), "x", no, ret);
+	must();
+	assert_int_equal(selectex(b, -1, ecb, no), 1);
+	EZAPOST(ecb);
+	assert_int_equal(eza_get32(ecb), 0x8000);
+	assert_int_equal(selectex(b, -1, ecb, no), 1); /* sockets count */
+	assert_int_equal(selectex(a, -1, ecb, no), 0);
+	assert_int_equal(selectex(-1, -1, ecb, no), 0);
+	assert_int_equal(selectex(63, -1, ecb, no), -1);
+	assert_int_equal(eza_get32(no), 9); /* EBADF */
+}
+
+static void *post(void *ecb)
+{
+	EZAPOST(ecb);
+	return NULL;
+}
+
+/* The post comes before, while or after the wait begins. */
+static void a_post_ends_selectex(void **state)
+{
+	(void)state;
+	alarm(NEVER_S);
+	for (int i = 0; i < 300; i++) {
+		char ecb[5] = {0};
+		char *at = ecb + i % 2; /* any alignment */
+		pthread_t t;
+
+		assert_int_equal(pthread_create(&t, NULL, post, at), 0);
+		assert_int_equal(selectex(-1, -1, at, no), 0);
+		pthread_join(t, NULL);
+		assert_int_equal(eza_get32(at), 0x8000);
+	}
+	alarm(0);
+}
+
+static char signal_ecb[4];
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	EZAPOST(signal_ecb);
+}
+
+static void a_signal_handler_may_post(void **state)
+{
+	(void)state;
+	signal(SIGALRM, on_signal);
+	alarm(1);
+	assert_int_equal(selectex(-1, -1, signal_ecb, no), 0);
+	assert_int_equal(eza_get32(signal_ecb), 0x8000);
+	signal(SIGALRM, SIG_DFL);
+}
+
+static char shared_ecb[4];
+
+static void *wait_for_post(void *arg)
+{
+	char num[4];
+	int r;
+
+	(void)arg;
+	/* the place may be the main thread's for a moment */
+	do {
+		r = selectex(-1, -1, shared_ecb, num);
+	} while (r < 0 && eza_get32(num) == 55);
+	return (void *)(intptr_t)r;
+}
+
+static void a_child_has_places_of_its_own(void)
+{
+	char ecb[4] = {0};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		alarm(NEVER_S);
+		EZAPOST(ecb);
+		/* not exit: valgrind would look for what the parent's threads
+		 * hold here */
+		if (selectex(-1, -1, ecb, no) == 0)
+			kill(getpid(), SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGKILL);
+}
+
+static void more_waits_than_places(void **state)
+{
+	pthread_t t[WAITS];
+	char other[4] = {0};
+	int refused = 0;
+
+	(void)state;
+	alarm(NEVER_S);
+	memset(shared_ecb, 0, sizeof(shared_ecb));
+	for (int i = 0; i < WAITS; i++)
+		assert_int_equal(
+			pthread_create(&t[i], NULL, wait_for_post, NULL), 0);
+	while (!refused)
+		refused = selectex(-1, 0, other, no) < 0;
+	assert_int_equal(eza_get32(no), 55); /* ENOBUFS */
+	a_child_has_places_of_its_own();
+	EZAPOST(shared_ecb);
+	for (int i = 0; i < WAITS; i++) {
+		void *r;
+
+		pthread_join(t[i], &r);
+		assert_int_equal((intptr_t)r, 0);
+	}
+	assert_int_equal(selectex(-1, 0, other, no), 0);
+	alarm(0);
+}
+
+struct blocked {
+	const char *function;
+	int s, ret, no;
+};
+
+/* The call, and what it says when it is over. */
+static void *block(void *arg)
+{
+	struct blocked *b = arg;
+	char s[2], n[4], flags[4] = {0}, name[28], buf[8], num[4], code[4];
+	char iov[16] = {0}, msg[24] = {0}, one[4];
+	void *p = buf, *v = iov;
+
+	eza_put16(s, b->s);
+	eza_put32(n, sizeof(buf));
+	eza_put32(one, 1);
+	memcpy(iov, &p, sizeof(p));
+	eza_put32(iov + 12, sizeof(buf));
+	memcpy(msg + 8, &v, sizeof(v));
+	eza_put32(msg + 20, 1);
+	if (strncmp(b->function, "ACCEPT ", 7) == 0)
+		EZASOKET(b->function, s, name, num, code);
+	else if (strncmp(b->function, "READ ", 5) == 0)
+		EZASOKET(b->function, s, n, buf, num, code);
+	else if (strncmp(b->function, "READV ", 6) == 0)
+		EZASOKET(b->function, s, iov, one, num, code);
+	else if (strncmp(b->function, "RECV ", 5) == 0)
+		EZASOKET(b->function, s, flags, n, buf, num, code);
+	else if (strncmp(b->function, "RECVMSG ", 8) == 0)
+		EZASOKET(b->function, s, msg, flags, num, code);
+	else
+		EZASOKET(b->function, s, flags, n, buf, name, num, code);
+	b->ret = eza_get32(code);
+	b->no = eza_get32(num);
+	return NULL;
+}
+
+static void cancel_ends(const char *function, int s, int other)
+{
+	struct blocked b = {.function = function, .s = s};
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, block, &b), 0);
+	do { /* until the thread waits */
+		EZASOKET(fn("CANCEL"), half(other), no, ret);
+		assert_int_equal(must(), 0); /* nobody waits for that */
+		EZASOKET(fn("CANCEL"), half(s), no, ret);
+	} while (must() == 0);
+	assert_int_equal(eza_get32(ret), 1);
+	pthread_join(t, NULL);
+	assert_int_equal(b.ret, -1);
+	assert_int_equal(b.no, 1009); /* cancelled */
+}
+
+static void cancel_ends_a_call_of_another_thread(void **state)
+{
+	char name[28], got[4];
+	int a, b, l = listener(name), d = make(2);
+
+	(void)state;
+	alarm(NEVER_S);
+	pair(&a, &b);
+	cancel_ends("ACCEPT          ", l, a);
+	cancel_ends("READ            ", a, b);
+	cancel_ends("READV           ", a, b);
+	cancel_ends("RECV            ", a, b);
+	cancel_ends("RECVMSG         ", a, b);
+	cancel_ends("RECVFROM        ", d, b);
+	/* and the socket goes on */
+	EZASOKET(fn("WRITE"), half(b), full(2), "xy", no, ret);
+	must();
+	EZASOKET(fn("READ"), half(a), full(4), got, no, ret);
+	assert_int_equal(must(), 2);
+	EZASOKET(fn("CANCEL"), half(63), no, ret);
+	assert_int_equal(eza_get32(ret), -1);
+	assert_int_equal(eza_get32(no), 9); /* EBADF */
+	/* what cannot wait says why at once */
+	EZASOKET(fn("ACCEPT"), half(d), name, no, ret);
+	assert_int_equal(eza_get32(no), 45); /* EOPNOTSUPP */
+	alarm(0);
+}
+
+static void ibm_options_and_cics(void **state)
+{
+	char buf[104], ident[16], len[4];
+
+	(void)state;
+	memset(buf, 'x', sizeof(buf));
+	setenv("COUPLET_RUN", "/nonexistent", 1);
+	EZASOKET(fn("GETIBMOPT"), full(1), buf, no, ret);
+	assert_int_equal(must(), 0);
+	assert_int_equal(eza_get32(buf), 0); /* the host's network */
+	assert_memory_equal(buf + 100, "xxxx", 4);
+	EZASOKET(fn("GETIBMOPT"), full(2), buf, no, ret);
+	assert_int_equal(eza_get32(ret), -1);
+	assert_int_equal(eza_get32(no), 45); /* EOPNOTSUPP */
+	memcpy(ident, "TCPIP42         ", 16);
+	EZASOKET(fn("INITAPIX"), full(70), ident, "UNIT    ", buf, no, ret);
+	must();
+	assert_int_equal(eza_get32(buf), 69); /* MAXSNO */
+	EZASOKET(fn("GETIBMOPT"), full(1), buf, no, ret);
+	must();
+	assert_int_equal(eza_get32(buf), 1);
+	assert_int_equal((unsigned short)eza_get16(buf + 4), 0x2000); /* down */
+	assert_memory_equal(buf + 8, "STACK42 ", 8);
+	memset(ident, ' ', sizeof(ident));
+	EZASOKET(fn("INITAPIX"), full(70), ident, "UNIT    ", len, no, ret);
+	setenv("COUPLET_ID", "garbage", 1);
+	EZASOKET(fn("GETIBMOPT"), full(1), buf, no, ret);
+	unsetenv("COUPLET_ID");
+	must();
+	assert_int_equal(eza_get32(buf), 0);
+	EZASOKET(fn("INITAPIX"), full(70000), ident, "UNIT    ", buf, no, ret);
+	assert_int_equal(eza_get32(no), 22); /* EINVAL */
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(sockets_have_low_numbers, begin, end),
 	cmocka_unit_test_setup_teardown(more_than_maxsoc_are_refused, begin,
@@ -393,6 +661,14 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(names_into_addresses, begin, end),
 	cmocka_unit_test_setup_teardown(text_in_two_codes, begin, end),
 	cmocka_unit_test_setup_teardown(a_socket_nobody_gave, begin, end),
+	cmocka_unit_test_setup_teardown(selectex_is_select_with_one_more, begin,
+					end),
+	cmocka_unit_test_setup_teardown(a_post_ends_selectex, begin, end),
+	cmocka_unit_test_setup_teardown(a_signal_handler_may_post, begin, end),
+	cmocka_unit_test_setup_teardown(more_waits_than_places, begin, end),
+	cmocka_unit_test_setup_teardown(cancel_ends_a_call_of_another_thread,
+					begin, end),
+	cmocka_unit_test_setup_teardown(ibm_options_and_cics, begin, end),
 };
 
 UNIT_MAIN(tests)
