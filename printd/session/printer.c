@@ -59,6 +59,11 @@ bool printer_taken(const struct printer *p)
 	return p->c != NULL;
 }
 
+struct client *printer_client(const struct printer *p)
+{
+	return p->c;
+}
+
 bool printers_taken(struct session *s)
 {
 	return printer_taken(printer_of(s));
