@@ -365,70 +365,56 @@ static void read_settings(struct printd_builder *b)
 			  s->setparm[i].name);
 }
 
-static int build(const struct deck *source, struct printd_deck *ret,
+static int build(const struct deck *source, void *value,
 		 struct deck_report *report)
 {
+	struct printd_deck *ret = value;
 	struct printd_builder b = {
 		.d = ret, .source = source, .report = report};
 	uint32_t it = 0;
-
-	while (!b.error && (b.cmd = deck_next(source, &it)))
-		read_command(&b);
-	if (b.error)
-		return b.error;
-	read_settings(&b);
-	if (deck_count(source) || !report->n_errors)
-		printd_deck_check(&b);
-	return 0;
-}
-
-static const char *const programs[] = {"BSTTVNET", NULL};
-static const char *const members[] = {MEMBERS, NULL};
-static const struct deck_options options = {.include_dirs = members,
-					    .programs = programs};
-
-/* Takes `source`. */
-static int finish(const char *name, struct deck *source,
-		  struct printd_deck *ret, struct deck_report *report)
-{
-	int r;
 
 	*ret = (struct printd_deck){.max_clients = CLIENTS_DEFAULT,
 				    .max_jobs = JOBS_DEFAULT,
 				    .max_drafts = DRAFTS_DEFAULT};
 	printd_opt_init(&ret->defaults);
-	r = build(source, ret, report);
+	while (!b.error && (b.cmd = deck_next(source, &it)))
+		read_command(&b);
+	if (!b.error) {
+		read_settings(&b);
+		if (deck_count(source) || !report->n_errors)
+			printd_deck_check(&b);
+	}
+	/* they point into the source */
 	for (uint32_t i = 0; i < ret->n_lus; i++)
 		ret->lus[i].file = NULL;
-	deck_free(source);
-	deck_report_sort(report, name);
-	if (r == 0 && report->n_errors)
-		r = -EINVAL;
-	if (r < 0)
-		printd_deck_free(ret);
-	return r;
+	return b.error;
 }
+
+static const char *const programs[] = {"BSTTVNET", NULL};
+static const char *const members[] = {MEMBERS, NULL};
+static void free_value(void *value)
+{
+	printd_deck_free(value);
+}
+
+static const struct deck_kind kind = {
+	.options = {.include_dirs = members, .programs = programs},
+	.build = build,
+	.free = free_value,
+};
 
 int printd_deck_read(const char *path, struct printd_deck *ret,
 		     struct deck_report *report)
 {
-	struct deck *source;
-	int r;
-
 	*ret = (struct printd_deck){.n_lus = 0};
-	r = deck_read(path, &options, report, &source);
-	return r < 0 ? r : finish(path, source, ret, report);
+	return deck_build(&kind, path, NULL, 0, ret, report);
 }
 
 int printd_deck_parse(const char *name, const char *text, size_t len,
 		      struct printd_deck *ret, struct deck_report *report)
 {
-	struct deck *source;
-	int r;
-
 	*ret = (struct printd_deck){.n_lus = 0};
-	r = deck_read_text(name, text, len, &options, report, &source);
-	return r < 0 ? r : finish(name, source, ret, report);
+	return deck_build(&kind, name, text, len, ret, report);
 }
 
 void printd_deck_free(struct printd_deck *d)

@@ -116,19 +116,11 @@ static void query_plain(struct printd *pd, struct console_cmd *cmd, int n,
 		done(cmd, fn(&d), NULL);
 }
 
-static void query_deck(struct printd *pd, struct console_cmd *cmd)
+static void print_deck(void *arg, FILE *out)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	const struct printd *pd = arg;
 
-	if (f) {
-		printd_deck_print(&pd->deck, f);
-		fclose(f);
-		console_write(cmd, text, len);
-	}
-	free(text);
-	done(cmd, f ? 0 : -ENOMEM, NULL);
+	printd_deck_print(&pd->deck, out);
 }
 
 /* ---- jobs
@@ -295,22 +287,6 @@ static void redirect(struct printd *pd, struct console_cmd *cmd, int n)
 /* ---- the rest
  * --------------------------------------------------------------------- */
 
-static void help_command(struct console_cmd *cmd)
-{
-	char name[64];
-
-	for (size_t i = 0; i < printd_n_commands; i++) {
-		const struct command *c = &printd_commands[i];
-
-		console_printf(cmd, "%-18s %s%s%s\n",
-			       command_name(c, name, sizeof name), c->what,
-			       c->args[0] ? "\n                     operands: "
-					  : "",
-			       c->args);
-	}
-	console_done(cmd, CONSOLE_OK);
-}
-
 static void shutdown_command(struct printd *pd, struct console_cmd *cmd)
 {
 	console_printf(cmd, "printd %s ends\n", pd->instance);
@@ -337,13 +313,13 @@ static void show(struct printd *pd, struct console_cmd *cmd, int id, int n)
 		query_plain(pd, cmd, n, display_id);
 		break;
 	case CMD_QUERY_DECK:
-		query_deck(pd, cmd);
+		console_print(cmd, print_deck, pd);
 		break;
 	case CMD_METRICS:
 		query_plain(pd, cmd, n, display_metrics);
 		break;
 	default:
-		help_command(cmd);
+		console_help(cmd);
 		break;
 	}
 }

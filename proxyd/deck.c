@@ -223,9 +223,10 @@ static void check(struct proxyd_deck_builder *b)
 		       d->id[0] == '*' ? sizeof "host" : sizeof d->id);
 }
 
-static int build(const struct deck *source, struct proxyd_deck *ret,
+static int build(const struct deck *source, void *value,
 		 struct deck_report *report)
 {
+	struct proxyd_deck *ret = value;
 	struct proxyd_deck_builder b = {
 		.d = ret,
 		.source = source,
@@ -235,6 +236,7 @@ static int build(const struct deck *source, struct proxyd_deck *ret,
 
 	static_assert(ARRAY_SIZE(commands) <= PROXYD_DECK_COMMANDS,
 		      "one line number a command");
+	init(ret);
 	proxyd_deck_defaults(&b.set);
 	while (!b.error && (b.cmd = deck_next(source, &it)))
 		read_command(&b);
@@ -248,48 +250,29 @@ static int build(const struct deck *source, struct proxyd_deck *ret,
 
 static const char *const programs[] = {"BSTTPRXY", NULL};
 static const char *const members[] = {TLSDECK_RING_DIR, NULL};
-static const struct deck_options options = {
-	.include_dirs = members,
-	.programs = programs,
-};
-
-/* Takes `source`. */
-static int finish(const char *name, struct deck *source,
-		  struct proxyd_deck *ret, struct deck_report *report)
+static void free_value(void *value)
 {
-	int r;
-
-	init(ret);
-	r = build(source, ret, report);
-	deck_free(source);
-	deck_report_sort(report, name);
-	if (r == 0 && report->n_errors)
-		r = -EINVAL;
-	if (r < 0)
-		proxyd_deck_free(ret);
-	return r;
+	proxyd_deck_free(value);
 }
+
+static const struct deck_kind kind = {
+	.options = {.include_dirs = members, .programs = programs},
+	.build = build,
+	.free = free_value,
+};
 
 int proxyd_deck_read(const char *path, struct proxyd_deck *ret,
 		     struct deck_report *report)
 {
-	struct deck *source;
-	int r;
-
 	*ret = (struct proxyd_deck){0};
-	r = deck_read(path, &options, report, &source);
-	return r < 0 ? r : finish(path, source, ret, report);
+	return deck_build(&kind, path, NULL, 0, ret, report);
 }
 
 int proxyd_deck_parse(const char *name, const char *text, size_t len,
 		      struct proxyd_deck *ret, struct deck_report *report)
 {
-	struct deck *source;
-	int r;
-
 	*ret = (struct proxyd_deck){0};
-	r = deck_read_text(name, text, len, &options, report, &source);
-	return r < 0 ? r : finish(name, source, ret, report);
+	return deck_build(&kind, name, text, len, ret, report);
 }
 
 void proxyd_deck_free(struct proxyd_deck *d)

@@ -30,13 +30,6 @@ static struct display display_for(const struct proxyd *pd,
 				.arg = cmd};
 }
 
-static void done(struct console_cmd *cmd, int r)
-{
-	if (r < 0)
-		console_error(cmd, "%s", strerror(-r));
-	console_done(cmd, r < 0 ? CONSOLE_FAILED : CONSOLE_OK);
-}
-
 /* No word may be left; false: it was told, and the command is over. */
 static bool no_more(struct operands *o)
 {
@@ -58,22 +51,14 @@ static void show_counters(struct proxyd *pd, struct console_cmd *cmd, int n)
 	if (!operands_ok(&o, "ALL"))
 		console_done(cmd, CONSOLE_USAGE);
 	else
-		done(cmd, display_counters(&d, all));
+		console_result(cmd, display_counters(&d, all));
 }
 
-static void show_deck(struct proxyd *pd, struct console_cmd *cmd)
+static void print_deck(void *arg, FILE *out)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	const struct proxyd *pd = arg;
 
-	if (f) {
-		proxyd_deck_print(&pd->deck, f);
-		fclose(f);
-		console_write(cmd, text, len);
-	}
-	free(text);
-	done(cmd, f ? 0 : -ENOMEM);
+	proxyd_deck_print(&pd->deck, out);
 }
 
 struct flow_task {
@@ -96,7 +81,7 @@ static bool flows_more(void *task, struct console_cmd *cmd)
 	if (flow_display_more(t->fd, &d, FLOWS_PER_TURN, &r))
 		return true;
 	flow_task_free(t);
-	done(cmd, r);
+	console_result(cmd, r);
 	return false;
 }
 
@@ -154,7 +139,7 @@ static void show_flows(struct proxyd *pd, struct console_cmd *cmd, int n)
 		return;
 	}
 	free(t);
-	done(cmd, -ENOMEM);
+	console_result(cmd, -ENOMEM);
 }
 
 /* ---- PORT, TARGET, RESET
@@ -303,22 +288,6 @@ static void drain_command(struct proxyd *pd, struct console_cmd *cmd)
 /* ---- the table
  * ------------------------------------------------------------------ */
 
-static void help_command(struct console_cmd *cmd)
-{
-	char name[64];
-
-	for (size_t i = 0; i < proxyd_n_commands; i++) {
-		const struct command *c = &proxyd_commands[i];
-
-		console_printf(cmd, "%-18s %s%s%s\n",
-			       command_name(c, name, sizeof name), c->what,
-			       c->args[0] ? "\n                     operands: "
-					  : "",
-			       c->args);
-	}
-	console_done(cmd, CONSOLE_OK);
-}
-
 static void shutdown_command(struct proxyd *pd, struct console_cmd *cmd)
 {
 	console_printf(cmd, "proxyd %s ends\n", pd->deck.name);
@@ -345,7 +314,7 @@ static void on_command(void *arg, struct console_cmd *cmd,
 
 	if (displays[c->id]) {
 		if (no_more(&o))
-			done(cmd, displays[c->id](&d));
+			console_result(cmd, displays[c->id](&d));
 		return;
 	}
 	switch (c->id) {
@@ -356,7 +325,7 @@ static void on_command(void *arg, struct console_cmd *cmd,
 		show_counters(pd, cmd, n);
 		break;
 	case CMD_QUERY_DECK:
-		show_deck(pd, cmd);
+		console_print(cmd, print_deck, pd);
 		break;
 	case CMD_PORT:
 		port_command(pd, cmd, n);
@@ -374,7 +343,7 @@ static void on_command(void *arg, struct console_cmd *cmd,
 		shutdown_command(pd, cmd);
 		break;
 	default:
-		help_command(cmd);
+		console_help(cmd);
 		break;
 	}
 }

@@ -222,9 +222,10 @@ static void read_settings(struct stackd_deck_builder *b)
 			  s->user);
 }
 
-static int build(const struct deck *source, struct stackd_deck *ret,
+static int build(const struct deck *source, void *value,
 		 struct deck_report *report)
 {
+	struct stackd_deck *ret = value;
 	struct stackd_deck_builder b = {
 		.d = ret,
 		.source = source,
@@ -234,6 +235,7 @@ static int build(const struct deck *source, struct stackd_deck *ret,
 
 	static_assert(ARRAY_SIZE(commands) <= STACKD_DECK_COMMANDS,
 		      "one line number a command");
+	init(ret);
 	while (!b.error && (b.cmd = deck_next(source, &it)))
 		read_command(&b);
 	if (!b.error) {
@@ -248,48 +250,29 @@ static int build(const struct deck *source, struct stackd_deck *ret,
 
 static const char *const programs[] = {"BSTTINET", "BSTT6NET", NULL};
 static const char *const members[] = {STACKD_DECK_MEMBERS, NULL};
-static const struct deck_options options = {
-	.include_dirs = members,
-	.programs = programs,
-};
-
-/* Takes `source`. */
-static int finish(const char *name, struct deck *source,
-		  struct stackd_deck *ret, struct deck_report *report)
+static void free_value(void *value)
 {
-	int r;
-
-	init(ret);
-	r = build(source, ret, report);
-	deck_free(source);
-	deck_report_sort(report, name);
-	if (r == 0 && report->n_errors)
-		r = -EINVAL;
-	if (r < 0)
-		stackd_deck_free(ret);
-	return r;
+	stackd_deck_free(value);
 }
+
+static const struct deck_kind kind = {
+	.options = {.include_dirs = members, .programs = programs},
+	.build = build,
+	.free = free_value,
+};
 
 int stackd_deck_read(const char *path, struct stackd_deck *ret,
 		     struct deck_report *report)
 {
-	struct deck *source;
-	int r;
-
 	*ret = (struct stackd_deck){0};
-	r = deck_read(path, &options, report, &source);
-	return r < 0 ? r : finish(path, source, ret, report);
+	return deck_build(&kind, path, NULL, 0, ret, report);
 }
 
 int stackd_deck_parse(const char *name, const char *text, size_t len,
 		      struct stackd_deck *ret, struct deck_report *report)
 {
-	struct deck *source;
-	int r;
-
 	*ret = (struct stackd_deck){0};
-	r = deck_read_text(name, text, len, &options, report, &source);
-	return r < 0 ? r : finish(name, source, ret, report);
+	return deck_build(&kind, name, text, len, ret, report);
 }
 
 void stackd_deck_free(struct stackd_deck *d)

@@ -32,13 +32,6 @@ static struct display display_for(struct stackd *sd, struct console_cmd *cmd)
 	return d;
 }
 
-static void done(struct console_cmd *cmd, int r)
-{
-	if (r < 0)
-		console_error(cmd, "%s", strerror(-r));
-	console_done(cmd, r < 0 ? CONSOLE_FAILED : CONSOLE_OK);
-}
-
 void operands_host(struct operands *o, const struct stackd_deck *deck,
 		   const char *what, struct ip_addr *ret)
 {
@@ -74,7 +67,7 @@ static void show(struct stackd *sd, struct console_cmd *cmd, int n,
 	if (!operands_ok(&o, "no more words"))
 		console_done(cmd, CONSOLE_USAGE);
 	else
-		done(cmd, fn(&d));
+		console_result(cmd, fn(&d));
 }
 
 static void show_counters(struct stackd *sd, struct console_cmd *cmd, int n)
@@ -86,22 +79,14 @@ static void show_counters(struct stackd *sd, struct console_cmd *cmd, int n)
 	if (!operands_ok(&o, "ALL"))
 		console_done(cmd, CONSOLE_USAGE);
 	else
-		done(cmd, display_counters(&d, all));
+		console_result(cmd, display_counters(&d, all));
 }
 
-static void show_deck(struct stackd *sd, struct console_cmd *cmd)
+static void print_deck(void *arg, FILE *out)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	const struct stackd *sd = arg;
 
-	if (f) {
-		stackd_deck_print(&sd->deck, f);
-		fclose(f);
-		console_write(cmd, text, len);
-	}
-	free(text);
-	done(cmd, f ? 0 : -ENOMEM);
+	stackd_deck_print(&sd->deck, out);
 }
 
 /* ---- QUERY SOCKETS
@@ -116,7 +101,7 @@ static bool sockets_more(void *task, struct console_cmd *cmd)
 	    r == 0)
 		return true;
 	sockets_display_free(task);
-	done(cmd, r);
+	console_result(cmd, r);
 	return false;
 }
 
@@ -203,7 +188,7 @@ static void show_sockets(struct stackd *sd, struct console_cmd *cmd, int n)
 	if (picture)
 		console_set_task(cmd, &sockets_task, picture);
 	else
-		done(cmd, -ENOMEM);
+		console_result(cmd, -ENOMEM);
 }
 
 /* ---- PORT, RESET
@@ -375,22 +360,6 @@ static void deck_command(struct stackd *sd, struct console_cmd *cmd)
  * -----------------------------------------------------------------------------------
  */
 
-static void help_command(struct console_cmd *cmd)
-{
-	char name[64];
-
-	for (size_t i = 0; i < stackd_n_commands; i++) {
-		const struct command *c = &stackd_commands[i];
-
-		console_printf(cmd, "%-18s %s%s%s\n",
-			       command_name(c, name, sizeof name), c->what,
-			       c->args[0] ? "\n                     operands: "
-					  : "",
-			       c->args);
-	}
-	console_done(cmd, CONSOLE_OK);
-}
-
 static void shutdown_command(struct stackd *sd, struct console_cmd *cmd)
 {
 	console_printf(cmd, "stack %s ends\n", sd->deck.id);
@@ -432,7 +401,7 @@ static void on_command(void *arg, struct console_cmd *cmd,
 		show_counters(sd, cmd, n);
 		break;
 	case CMD_QUERY_DECK:
-		show_deck(sd, cmd);
+		console_print(cmd, print_deck, sd);
 		break;
 	case CMD_PING:
 		ping_command(sd, cmd, n);
@@ -465,7 +434,7 @@ static void on_command(void *arg, struct console_cmd *cmd,
 		shutdown_command(sd, cmd);
 		break;
 	default:
-		help_command(cmd);
+		console_help(cmd);
 		break;
 	}
 }

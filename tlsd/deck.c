@@ -592,16 +592,10 @@ static void check(struct builder *b)
 
 static const char *const programs[] = {"BSTTATLS", NULL};
 static const char *const members[] = {TLSD_DECK_MEMBERS, NULL};
-static const struct deck_options options = {
-	.include_dirs = members,
-	.programs = programs,
-};
-
-/* Takes `source`. */
-static int finish(const char *name, struct deck *source, struct tlsd_deck *ret,
-		  struct deck_report *report)
+static int build(const struct deck *source, void *value,
+		 struct deck_report *report)
 {
-	struct builder b = {.d = ret,
+	struct builder b = {.d = value,
 			    .source = source,
 			    .report = report,
 			    .timeout_s = TLSD_TIMEOUT_DEFAULT_S};
@@ -612,35 +606,32 @@ static int finish(const char *name, struct deck *source, struct tlsd_deck *ret,
 		read_command(&b);
 	read_settings(&b);
 	check(&b);
-	deck_free(source);
-	deck_report_sort(report, name);
-	if (b.error == 0 && report->n_errors)
-		b.error = -EINVAL;
-	if (b.error < 0)
-		tlsd_deck_free(ret);
 	return b.error;
 }
+
+static void free_value(void *value)
+{
+	tlsd_deck_free(value);
+}
+
+static const struct deck_kind kind = {
+	.options = {.include_dirs = members, .programs = programs},
+	.build = build,
+	.free = free_value,
+};
 
 int tlsd_deck_read(const char *path, struct tlsd_deck *ret,
 		   struct deck_report *report)
 {
-	struct deck *source;
-	int r;
-
 	*ret = (struct tlsd_deck){0};
-	r = deck_read(path, &options, report, &source);
-	return r < 0 ? r : finish(path, source, ret, report);
+	return deck_build(&kind, path, NULL, 0, ret, report);
 }
 
 int tlsd_deck_parse(const char *name, const char *text, size_t len,
 		    struct tlsd_deck *ret, struct deck_report *report)
 {
-	struct deck *source;
-	int r;
-
 	*ret = (struct tlsd_deck){0};
-	r = deck_read_text(name, text, len, &options, report, &source);
-	return r < 0 ? r : finish(name, source, ret, report);
+	return deck_build(&kind, name, text, len, ret, report);
 }
 
 void tlsd_deck_free(struct tlsd_deck *d)

@@ -134,6 +134,7 @@ static void on_ready(struct tlsd *td, const struct divert_msg *m)
 	if (!td->ready)
 		log_msg(MSG_CPLT501I, td->deck.id, td->rules.n);
 	td->ready = true;
+	rules_free(&td->before);
 }
 
 /* False: a word that only we say. */

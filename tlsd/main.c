@@ -254,7 +254,9 @@ int tlsd_reload(struct tlsd *td)
 		tlsd_deck_free(&next);
 		return r;
 	}
-	rules_free(&td->rules);
+	rules_inherit(&rules, &td->rules);
+	rules_free(&td->before);
+	td->before = td->rules;
 	tlsd_deck_free(&td->deck);
 	tls_cache_flush(td->cache);
 	td->rules = rules;
@@ -292,6 +294,7 @@ static void tlsd_stop(void *arg, struct daemon *d)
 	console_free(td->console);
 	ev_timer_free(td->interval);
 	rules_free(&td->rules);
+	rules_free(&td->before);
 	tls_tickets_unref(td->tickets);
 	tls_cache_unref(td->cache);
 	relay_set_free(td->set);

@@ -15,13 +15,6 @@ static void write_console(void *arg, const char *text, size_t len)
 	console_write(arg, text, len);
 }
 
-static void done(struct console_cmd *cmd, int r)
-{
-	if (r < 0)
-		console_error(cmd, "%s", strerror(-r));
-	console_done(cmd, r < 0 ? CONSOLE_FAILED : CONSOLE_OK);
-}
-
 static bool no_more(struct console_cmd *cmd, int n)
 {
 	const struct words *w = console_words(cmd);
@@ -42,22 +35,14 @@ static void show(struct tlsd *td, struct console_cmd *cmd, int n,
 			    .arg = cmd};
 
 	if (no_more(cmd, n))
-		done(cmd, fn(&d));
+		console_result(cmd, fn(&d));
 }
 
-static void show_deck(struct tlsd *td, struct console_cmd *cmd)
+static void print_deck(void *arg, FILE *out)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
+	const struct tlsd *td = arg;
 
-	if (f) {
-		tlsd_deck_print(&td->deck, f);
-		fclose(f);
-		console_write(cmd, text, len);
-	}
-	free(text);
-	done(cmd, f ? 0 : -ENOMEM);
+	tlsd_deck_print(&td->deck, out);
 }
 
 static void reset(struct tlsd *td, struct console_cmd *cmd, int n)
@@ -96,20 +81,6 @@ static void reload(struct tlsd *td, struct console_cmd *cmd)
 	console_done(cmd, r < 0 ? CONSOLE_FAILED : CONSOLE_OK);
 }
 
-static void help(struct console_cmd *cmd)
-{
-	char name[64];
-
-	for (size_t i = 0; i < tlsd_n_commands; i++) {
-		const struct command *c = &tlsd_commands[i];
-
-		console_printf(cmd, "%s%s%s\n    %s\n",
-			       command_name(c, name, sizeof(name)),
-			       c->args[0] ? " " : "", c->args, c->what);
-	}
-	console_done(cmd, CONSOLE_OK);
-}
-
 static void shut_down(struct tlsd *td, struct console_cmd *cmd)
 {
 	console_printf(cmd, "tlsd %s ends\n", td->deck.id);
@@ -143,7 +114,7 @@ static void command(void *arg, struct console_cmd *cmd, const struct command *c,
 		break;
 	case CMD_QUERY_DECK:
 		if (no_more(cmd, n))
-			show_deck(td, cmd);
+			console_print(cmd, print_deck, td);
 		break;
 	case CMD_RESET:
 		reset(td, cmd, n);
@@ -157,7 +128,7 @@ static void command(void *arg, struct console_cmd *cmd, const struct command *c,
 			shut_down(td, cmd);
 		break;
 	default:
-		help(cmd);
+		console_help(cmd);
 		break;
 	}
 }

@@ -154,13 +154,24 @@ static uint32_t count(const struct rules *rules)
 	return n;
 }
 
+/* Do all hosts have addresses already? */
+static bool known(const struct rules *rules)
+{
+	for (uint32_t i = 0; i < rules->n; i++) {
+		if (rules->at[i]->d.target == TLSD_HOST &&
+		    !rules->at[i]->n_addrs)
+			return false;
+	}
+	return true;
+}
+
 int resolver_start(struct tlsd *td)
 {
 	uint32_t n = count(&td->rules);
 	struct resolver *r;
 
 	resolver_stop(td);
-	td->resolved = n == 0;
+	td->resolved = known(&td->rules);
 	if (!n)
 		return 0;
 	r = calloc(1, sizeof(*r));

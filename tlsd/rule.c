@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RULE_TEXT_MAX 1536
+
 /* ---- life ---------------------------------------------------------------- */
 
 struct rule *rule_ref(struct rule *r)
@@ -37,19 +39,56 @@ void rules_free(struct rules *r)
 	*r = (struct rules){0};
 }
 
-struct rule *rules_find(const struct tlsd *td, uint32_t id)
+static struct rule *find(const struct rules *r, uint32_t id)
 {
-	for (uint32_t i = 0; i < td->rules.n; i++) {
-		if (td->rules.at[i]->id == id)
-			return td->rules.at[i];
-	}
-	for (struct list *n = td->data.next; n != &td->data; n = n->next) {
-		struct rule *r = container_of(n, struct rule, node);
-
-		if (r->id == id)
-			return r;
+	for (uint32_t i = 0; i < r->n; i++) {
+		if (r->at[i]->id == id)
+			return r->at[i];
 	}
 	return NULL;
+}
+
+struct rule *rules_find(const struct tlsd *td, uint32_t id)
+{
+	struct rule *r = find(&td->rules, id);
+
+	if (!r)
+		r = find(&td->before, id);
+	for (struct list *n = td->data.next; !r && n != &td->data;
+	     n = n->next) {
+		struct rule *data = container_of(n, struct rule, node);
+
+		if (data->id == id)
+			r = data;
+	}
+	return r;
+}
+
+static void inherit(struct rule *to, const struct rule *from)
+{
+	char a[RULE_TEXT_MAX], b[RULE_TEXT_MAX];
+	uint32_t active = to->n.active;
+
+	if (to->d.target == TLSD_HOST && from->d.target == TLSD_HOST &&
+	    !to->n_addrs && to->d.family == from->d.family &&
+	    strcmp(to->d.host, from->d.host) == 0) {
+		memcpy(to->addrs, from->addrs, sizeof(to->addrs));
+		to->n_addrs = from->n_addrs;
+	}
+	if (to->number == from->number &&
+	    strcmp(tlsd_rule_text(&to->d, a, sizeof(a)),
+		   tlsd_rule_text(&from->d, b, sizeof(b))) == 0) {
+		to->n = from->n;
+		to->n.active = active;
+	}
+}
+
+void rules_inherit(struct rules *to, const struct rules *from)
+{
+	for (uint32_t i = 0; i < to->n; i++) {
+		for (uint32_t k = 0; k < from->n; k++)
+			inherit(to->at[i], from->at[k]);
+	}
 }
 
 /* ---- policies ------------------------------------------------------------ */

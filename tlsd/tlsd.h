@@ -75,6 +75,9 @@ struct rules {
 int rules_make(struct tlsd *td, const struct tlsd_deck *deck,
 	       struct rules *ret) MUST_USE;
 void rules_free(struct rules *r);
+/* What is known of hosts, and what was counted, goes over from the rules that
+ * say the same. */
+void rules_inherit(struct rules *to, const struct rules *from);
 /* The rule of an id; NULL: none in force. Borrowed. */
 struct rule *rules_find(const struct tlsd *td, uint32_t id);
 struct rule *rule_ref(struct rule *r);
@@ -129,6 +132,8 @@ struct tlsd {
 	struct relay_set *set;
 	struct pool *pool;
 	struct rules rules;
+	struct rules before; /* until stackd has the new ones: what it hands
+			      * over meanwhile is of these */
 	uint32_t last_rule_id;
 	struct list data; /* struct rule, for one connection each */
 	struct relay_io wire_io, clear_io; /* closing tells stackd */

@@ -134,6 +134,46 @@ void console_done(struct console_cmd *s, int status)
 	send_out(s, CONSOLE_END, NULL, 0, status);
 }
 
+void console_result(struct console_cmd *s, int r)
+{
+	if (r < 0)
+		console_error(s, "%s", strerror(-r));
+	console_done(s, r < 0 ? CONSOLE_FAILED : CONSOLE_OK);
+}
+
+void console_help(struct console_cmd *s)
+{
+	const struct console_config *cfg = &s->console->cfg;
+	char name[64];
+
+	for (size_t i = 0; i < cfg->n_table; i++) {
+		const struct command *c = &cfg->table[i];
+
+		console_printf(s, "%-18s %s%s%s\n",
+			       command_name(c, name, sizeof name), c->what,
+			       c->args[0] ? "\n                     operands: "
+					  : "",
+			       c->args);
+	}
+	console_done(s, CONSOLE_OK);
+}
+
+void console_print(struct console_cmd *s, void (*print)(void *arg, FILE *out),
+		   void *arg)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (f) {
+		print(arg, f);
+		fclose(f);
+		console_write(s, text, len);
+	}
+	free(text);
+	console_result(s, f ? 0 : -ENOMEM);
+}
+
 /* ---- properties
  * ---------------------------------------------------------------- */
 

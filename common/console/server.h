@@ -19,6 +19,8 @@
 #include "console/command.h"
 #include "ipc/ipc.h"
 
+#include <stdio.h>
+
 struct ev_loop;
 struct console;
 struct console_cmd;
@@ -86,6 +88,13 @@ void console_error(struct console_cmd *cmd, const char *fmt, ...)
 void console_flush(struct console_cmd *cmd);
 /* Ends the command with an exit status of proto.h; `cmd` is gone. */
 void console_done(struct console_cmd *cmd, int status);
+/* Ends the command: well, or with what the negative errno `r` means. */
+void console_result(struct console_cmd *cmd, int r);
+/* Ends the command with a list of all commands: HELP. */
+void console_help(struct console_cmd *cmd);
+/* Ends the command with what `print` writes to `out`. */
+void console_print(struct console_cmd *cmd, void (*print)(void *arg, FILE *out),
+		   void *arg);
 
 struct console_task {
 	/* There is room for output: make some, at most a few hundred lines,

@@ -170,4 +170,25 @@ void deck_end(const struct deck *d, const char **ret_file, uint32_t *ret_line);
  * TITLE, APPLID. "" when there is no such operand. */
 const char *deck_command_rest(const struct deck_command *cmd, uint32_t i);
 
+/* ---- a daemon's value of a deck
+ * ------------------------------------------------ */
+
+/* How a daemon makes one value of its own from a deck. */
+struct deck_kind {
+	struct deck_options options;
+	/* Fills `value`, whatever it held, from `source`; mistakes are notes.
+	 * 0 or negative errno; then free() has something to free, too. */
+	int (*build)(const struct deck *source, void *value,
+		     struct deck_report *report);
+	void (*free)(void *value);
+};
+
+/*
+ * Reads the deck `path`, or with `text` (len bytes) that text in its place,
+ * and builds `value`. 0; -EINVAL: there are errors, all of them in the
+ * report, in order; or negative errno. `value` holds something only after 0.
+ */
+int deck_build(const struct deck_kind *kind, const char *path, const char *text,
+	       size_t len, void *value, struct deck_report *report) MUST_USE;
+
 #endif

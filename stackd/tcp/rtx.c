@@ -396,6 +396,10 @@ void tcp_rtx_mark_sent_until(struct tcp_rtx *r, mono_t until)
 		if ((e->flags & TCP_RTX_SACKED) && !reneged)
 			continue;
 		if (i && mono_lt(until, e->sent_at)) {
+			/* what a peer reneged on did not arrive, young or
+			 * not */
+			if (e->flags & TCP_RTX_SACKED)
+				set_flags(r, e, e->flags & TCP_RTX_EVER);
 			whole = false;
 			continue;
 		}
@@ -448,6 +452,15 @@ void tcp_rtx_tail(const struct tcp_rtx *r, uint32_t len, tcp_seq_t *ret_start,
 	*ret_start = seq_add(e->start, e->len - *ret_len);
 }
 
+/* Does a range between next_lost and range `i` wait to be sent again? */
+static bool waits_before(const struct tcp_rtx *r, uint32_t i)
+{
+	for (uint32_t k = find(r, r->next_lost); k < i; k++)
+		if (waits(at(r, k)))
+			return true;
+	return false;
+}
+
 void tcp_rtx_resent(struct tcp_rtx *r, tcp_seq_t start, uint32_t len,
 		    mono_t now)
 {
@@ -464,7 +477,9 @@ void tcp_rtx_resent(struct tcp_rtx *r, tcp_seq_t start, uint32_t len,
 		split(r, i, end);
 	set_flags(r, at(r, i), TCP_RTX_LOST | TCP_RTX_RTX | TCP_RTX_EVER);
 	at(r, i)->sent_at = now;
-	if (seq_leq(r->next_lost, start))
+	/* what was lost before it and still waits (this may be a probe of the
+	 * tail) must not be passed over */
+	if (seq_leq(r->next_lost, start) && !waits_before(r, i))
 		r->next_lost = end_of(at(r, i));
 	if (i)
 		join(r, i - 1);

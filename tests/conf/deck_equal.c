@@ -183,6 +183,14 @@ static const char *policy(const struct deck_policy *a,
 		       : "policy";
 }
 
+static const char *held(const struct deck_hold *a, const struct deck_hold *b)
+{
+	SAME(inbound);
+	SAME(port_lo);
+	SAME(port_hi);
+	return prefix(&a->remote, &b->remote);
+}
+
 static const char *number(const uint32_t *a, const uint32_t *b)
 {
 	return *a == *b ? NULL : "allow";
@@ -214,6 +222,8 @@ const char *deck_differs(const struct stackd_deck *a,
 	SAME_EACH(allow_gid, n_allow_gid, number);
 	SAME_EACH(policies, n_policies, policy);
 	SAME(priv_port_max);
+	SAME_EACH(holds, n_holds, held);
+	SAME(divert_wait_s);
 	SAME_TEXT(metrics);
 	differs = ip_tune(&a->ip, &b->ip);
 	return differs ? differs : tcp_tune(&a->tcp, &b->tcp);

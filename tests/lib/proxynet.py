@@ -21,8 +21,9 @@ NAME = "px"
 class Proxy:
     """One running proxyd; its log is `proc.text()`."""
 
-    def __init__(self, net, lines, ring=True, wait=True):
+    def __init__(self, net, lines, ring=True, wait=True, on_host=False):
         self.net = net
+        self.on_kernel = net.kernel or on_host
         self.path = f"{WORK}/proxyd-{len(net.procs)}.deck"
         self.write(lines, ring)
         env = net.stackd_env("-proxyd")
@@ -34,7 +35,7 @@ class Proxy:
             self.proc.says("CPLT002I", 60)
 
     def write(self, lines, ring=True):
-        head = [f"ID {'*' if self.net.kernel else ID}", f"NAME {NAME}"]
+        head = [f"ID {'*' if self.on_kernel else ID}", f"NAME {NAME}"]
         if ring:
             head += [f"KEYRING {RING}", "KEYFILE SSL01"]
         with open(self.path, "w", encoding="utf-8") as f:

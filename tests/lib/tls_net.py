@@ -125,8 +125,8 @@ class Tlsd:
 
     def deck(self, lines):
         with open(self.path, "w", encoding="ascii") as f:
-            f.write(f"ID {self.stack}\nKEYRING {self.ring}\n" + "\n".join(lines) +
-                    "\n")
+            f.write("\n".join([f"ID {self.stack}", f"KEYRING {self.ring}",
+                               *lines, ""]))
 
     def start(self, wait=True, args=()):
         self.proc = self.net.keep(Proc(
@@ -145,8 +145,8 @@ class Tlsd:
 
     def ctl(self, *words, status=0):
         r = subprocess.run(
-            [self.net.tool("tlsctl"), "-i", self.stack, "--run", self.net.run_dir] +
-            list(words), text=True, stdout=subprocess.PIPE,
+            [self.net.tool("tlsctl"), "-i", self.stack, "--run",
+             self.net.run_dir, *words], text=True, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, timeout=30, check=False)
         if r.returncode != status:
             raise Failure(f"tlsctl {' '.join(words)}: exit {r.returncode}: "

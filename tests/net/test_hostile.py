@@ -8,13 +8,14 @@ purpose would.
 
 import errno
 import os
+import re
 import socket
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from couplet_net import (ID, PYTHON, V4_HOST, V4_STACK, WORK, Proc, check,
+from couplet_net import (ID, PYTHON, ROOT, V4_HOST, V4_STACK, WORK, Proc, check,
                          check_equal, main, options, wait_for)
 
 VICTIM, ATTACKER = 5001, 5002
@@ -48,8 +49,7 @@ while True:
 ATTACK = r"""
 import array, errno, os, socket, struct, sys
 RUN, VICTIM = sys.argv[1], int(sys.argv[2])
-BIND, LISTEN, GETNAME, SETOPT, TWIN, UNTWIN, TWINS, COUPLE = \
-    1, 2, 5, 7, 24, 25, 26, 23
+BIND, GETNAME, COUPLE, TWIN, UNTWIN, TWINS = map(int, sys.argv[3:])
 
 def say(*a):
     print(*a, flush=True)
@@ -131,6 +131,16 @@ say("end")
 """
 
 
+def operations(*names):
+    """Their numbers, as proto.h counts them from 1."""
+    with open(os.path.join(ROOT, "common", "client", "proto.h"),
+              encoding="utf-8") as f:
+        body = re.search(r"^enum proto_op \{(.*?)^\};", f.read(),
+                         re.M | re.S).group(1)
+    all_names = re.findall(r"^\tPROTO_(\w+)", body, re.M)
+    return [str(all_names.index(n) + 1) for n in names]
+
+
 @options(seconds=120, on_kernel=False,
          deck_extra=f"POLICY SHOP ALLOW BIND PORT 8443 USER {VICTIM}\n"
                     "POLICY OTHERS DENY BIND PORT 8443")
@@ -142,7 +152,9 @@ def test_other_user(net):
             peer = socket.create_connection((V4_STACK, 7000), 30)
         victim.says(f"peer {V4_HOST}", 30)
         out = as_user(net, ATTACKER, [
-            PYTHON, "-c", ATTACK, f"{net.run_dir}/{ID}", str(victim.pid)],
+            PYTHON, "-c", ATTACK, f"{net.run_dir}/{ID}", str(victim.pid),
+            *operations("BIND", "GETNAME", "COUPLE", "TWIN", "UNTWIN",
+                        "TWINS")],
             on_stack=False).ok(90)
         got = {}
         for line in out.strip().split("\n"):

@@ -92,7 +92,8 @@ def get_put(net, side, argv_get, argv_put, root, files):
 
 
 def curl_ftp(url, *extra):
-    base = ["curl", "-sS", "-u", USER, "--max-time", "40", "--cacert", CA, *extra]
+    base = ["curl", "-sS", "-u", USER, "--max-time", "40", "--cacert", CA,
+            *extra]
     return (base + ["-o", WORK + "/got", url + "/big"],
             base + ["-T", WORK + "/ftp/big", url + "/up/put"])
 

@@ -97,7 +97,8 @@ static bool join_wire(const char *path)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%.*s",
+		 (int)sizeof(a.sun_path) - 1, path);
 	for (int i = 0; i < START_MS / 10; i++) {
 		int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 

@@ -221,7 +221,7 @@ static void send_bind(struct app *a, unsigned lu_type, const char *plu,
 	struct tn3270e_bind b = {.lu_type = (uint8_t)lu_type, .ru_max = 3840};
 	ssize_t n;
 
-	snprintf(b.plu, sizeof(b.plu), "%s", plu);
+	snprintf(b.plu, sizeof(b.plu), "%.*s", (int)sizeof(b.plu) - 1, plu);
 	n = tn3270e_bind_emit(&b, a->file, sizeof(a->file));
 	if (n < 0)
 		say("error bind %zd\n", -n);

@@ -55,7 +55,7 @@ static int listener(const char *port)
 	struct sockaddr_in a = {.sin_family = AF_INET};
 	int s = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 
-	a.sin_port = htons((unsigned short)strtoul(port, NULL, 10));
+	a.sin_port = htons((unsigned short)strtol(port, NULL, 10));
 	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(s, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(s, 64) < 0)
 		die("listen");

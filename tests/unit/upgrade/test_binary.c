@@ -22,7 +22,7 @@ static void ldap_server_upgrades(void **state)
 	(void)state;
 	hears_bytes(u, W, LDAP_STARTTLS("\x05"), 10);
 	is(u, UPGRADE_WAIT);
-	hears_bytes(u, W, LDAP_STARTTLS("\x05") + 10, 21);
+	hears_bytes(u, W, &LDAP_STARTTLS("\x05")[10], 21);
 	says_bytes(u, W, LDAP_OK, sizeof LDAP_OK - 1);
 	is(u, UPGRADE_TLS_NOW);
 	upgrade_secured(u);
