@@ -83,6 +83,7 @@ void tn3270_server_init(struct tn3270_server *s,
 	memset(s, 0, sizeof(*s));
 	s->conf = conf;
 	s->now = s->started = s->heard = s->marked = s->sent = now;
+	s->probe = MONO_NEVER;
 	reader_init(&s->reader);
 	if (conf->tls == TN3270_TLS_OFF) {
 		begin_offer(s);
@@ -618,6 +619,7 @@ size_t tn3270_server_input(struct tn3270_server *s, const void *data,
 	if (len > 0) {
 		s->heard = now;
 		s->mark_out = false;
+		s->probe = MONO_NEVER;
 	}
 	*ret_ev = (struct tn3270_event){.kind = TN3270_EV_NONE};
 	if (tell_deferred(s, ret_ev))
@@ -656,9 +658,10 @@ void tn3270_server_expire(struct tn3270_server *s, mono_t now,
 		ret_ev->seq = s->awaiting_seq;
 		return;
 	}
-	if (mono_lt(now, server_keepalive_at(s)))
+	if (!mono_leq(s->probe, now) && mono_lt(now, server_keepalive_at(s)))
 		return;
-	if (s->mark_out && !s->awaiting && t->keepalive_reply.ns > 0) {
+	if (mono_leq(s->probe, now) ||
+	    (s->mark_out && !s->awaiting && t->keepalive_reply.ns > 0)) {
 		server_end(s, TN3270_END_DEAD);
 		tell_end(s, ret_ev);
 		return;
@@ -666,6 +669,16 @@ void tn3270_server_expire(struct tn3270_server *s, mono_t now,
 	telnet_send_mark(telnet_of(s));
 	s->mark_out = !s->awaiting;
 	s->marked = now;
+}
+
+bool tn3270_server_probe(struct tn3270_server *s, dur_t reply, mono_t now)
+{
+	if (s->state != TN3270_SERVER_READY || s->awaiting)
+		return false;
+	s->now = now;
+	s->probe = mono_add(now, reply);
+	telnet_send_mark(telnet_of(s));
+	return true;
 }
 
 const char *tn3270_server_state_name(enum tn3270_server_state s)

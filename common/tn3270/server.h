@@ -61,6 +61,7 @@ struct tn3270_server {
 	uint8_t rejects, rounds;
 	uint64_t ignored; /* records of the client that mean nothing here */
 	mono_t now, started, heard, marked, sent; /* now: of the last call */
+	mono_t probe; /* END_DEAD then, unless bytes came; or never */
 	struct tn3270_reader reader;
 	char ttype[TELNET_TTYPE_MAX + 1]; /* plain: the previous one */
 };
@@ -87,6 +88,15 @@ mono_t tn3270_server_deadline(const struct tn3270_server *s);
 /* Sends the keepalive, or returns LATE or CLOSE in *ret_ev. */
 void tn3270_server_expire(struct tn3270_server *s, mono_t now,
 			  struct tn3270_event *ret_ev);
+
+/*
+ * Asks a client of state READY for life now: TIMING-MARK is in output, and
+ * without any byte of the client within `reply` it is TN3270_END_DEAD. While
+ * it has a record to answer its silence proves nothing: false, and nothing is
+ * sent. `probe` is MONO_NEVER again once the client has spoken.
+ */
+bool tn3270_server_probe(struct tn3270_server *s, dur_t reply,
+			 mono_t now) MUST_USE;
 
 /* The TLS handshake is done: negotiation starts afresh inside it. */
 void tn3270_server_secured(struct tn3270_server *s, mono_t now);

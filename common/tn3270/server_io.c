@@ -44,7 +44,7 @@ mono_t tn3270_server_deadline(const struct tn3270_server *s)
 	if (s->state < TN3270_SERVER_READY)
 		return t->negotiate.ns > 0 ? mono_add(s->started, t->negotiate)
 					   : MONO_NEVER;
-	at = server_keepalive_at(s);
+	at = mono_min(server_keepalive_at(s), s->probe);
 	if (s->awaiting && !s->late_told && t->response.ns > 0)
 		at = mono_min(at, mono_add(s->sent, t->response));
 	return at;

@@ -10,6 +10,7 @@
  */
 #include "session/printers_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,18 @@
 
 #define QUEUE_MAX (256u << 10) /* bytes on the wire before we wait */
 #define RU_MAX 4096
+
+/* pr3287 over TLS reads this much when its socket wakes it, and leaves the
+ * rest of a longer TLS record inside its library until the socket wakes it
+ * again: never, if we wait for the answer. So what can be out without an
+ * answer, UNBIND, BIND and one record of text, fits even if all is doubled.
+ * Records that a program or a host made go as they are. */
+#define CLIENT_READ 4096u
+#define BIND_LEN 64u /* of ours, at most */
+static_assert(TN3270_WIRE_MAX(SOURCE_SCS_RECORD) + TN3270_WIRE_MAX(BIND_LEN) +
+			      TN3270_WIRE_MAX(1u) <=
+		      CLIENT_READ,
+	      "a text record is read at once");
 
 enum printer_phase { P_IDLE, P_DATA, P_EOJ };
 
@@ -44,6 +57,11 @@ const char *printer_lu(const struct printer *p)
 bool printer_taken(const struct printer *p)
 {
 	return p->c != NULL;
+}
+
+struct client *printer_client(const struct printer *p)
+{
+	return p->c;
 }
 
 bool printers_taken(struct session *s)
@@ -104,7 +122,7 @@ static bool uses_scs(const struct printer *p)
 static int send_bind(struct printer *p)
 {
 	struct tn3270e_bind b = {.lu_type = p->scs ? 1 : 3, .ru_max = RU_MAX};
-	uint8_t ru[TN3270E_BIND_MAX];
+	uint8_t ru[BIND_LEN];
 	ssize_t n;
 
 	if (!(p->c->tn.functions & TN3270E_F(TN3270E_BIND_IMAGE)) ||

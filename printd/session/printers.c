@@ -13,6 +13,7 @@
 #define ACCEPTS_A_TURN 64
 #define BACKLOG 1024
 #define KEEPALIVE_REPLY DUR_S(30) /* a silent client is dead then */
+#define PROBE_REPLY DUR_S(5)      /* the same, when another wants its LU */
 #define INPUT_RECORD_MAX 65536u   /* what a printer has to say is short */
 
 struct listener {
@@ -40,6 +41,13 @@ void client_free(struct client *c)
 {
 	if (c->gone)
 		*c->gone = true;
+	if (c->waiter) {
+		/* in a moment: the printer is not told yet */
+		c->waiter->holder = NULL;
+		ev_timer_set(c->waiter->timer, DUR_NS(0));
+	}
+	if (c->holder)
+		c->holder->waiter = NULL;
 	list_remove(&c->node);
 	c->pool->n_clients--;
 	wire_free(c->wire);
@@ -59,11 +67,19 @@ static void client_end(struct client *c, const char *why)
 		printer_left(p, why);
 }
 
+/* It asked for a LU whose holder is gone since. */
+static bool undecided(const struct client *c)
+{
+	return c->tn.state == TN3270_SERVER_ASKED && !c->holder;
+}
+
 static void arm(struct client *c)
 {
 	mono_t at = tn3270_server_deadline(&c->tn);
 
-	if (mono_is_never(at))
+	if (undecided(c))
+		ev_timer_set(c->timer, DUR_NS(0));
+	else if (mono_is_never(at))
 		ev_timer_stop(c->timer);
 	else
 		ev_timer_set(c->timer, mono_sub(at, mono_now()));
@@ -100,8 +116,21 @@ ssize_t client_record(struct client *c, enum tn3270e_type type,
 	return n;
 }
 
+/* Asks the holder of a LU for life because `c` wants it; false: it is known
+ * to live, or another waits for its answer. */
+static bool probe(struct client *holder, struct client *c)
+{
+	if (!holder || holder->waiter ||
+	    !tn3270_server_probe(&holder->tn, PROBE_REPLY, mono_now()))
+		return false;
+	holder->waiter = c;
+	c->holder = holder;
+	client_flush(holder);
+	return true;
+}
+
 /* What the deck says about a request: yes with a LU, or the right reason. */
-static void decide(struct client *c)
+static void decide(struct client *c, bool may_probe)
 {
 	struct printers *p = c->pool;
 	struct tn3270e_facts facts = {.known = false};
@@ -118,11 +147,25 @@ static void decide(struct client *c)
 		printer_take(pr, c);
 		return;
 	}
+	if (may_probe && reason == TN3270E_DEVICE_IN_USE && pr &&
+	    d.how == TN3270E_BY_NAME && probe(printer_client(pr), c))
+		return;
 	if (reason < 0)
 		reason = pr ? TN3270E_DEVICE_IN_USE : TN3270E_INV_NAME;
 	tell(p, PRINTERS_REFUSED, d.name, &c->peer,
 	     tn3270e_reason_name((unsigned)reason));
 	(void)!tn3270_server_reject(&c->tn, (enum tn3270e_reason)reason);
+}
+
+/* The holder of the LU that `c` wants has answered, or is gone. */
+static void decided(struct client *c)
+{
+	if (c->holder)
+		c->holder->waiter = NULL;
+	c->holder = NULL;
+	decide(c, false);
+	client_flush(c);
+	wire_resume(c->wire);
 }
 
 /* False: the client is gone. */
@@ -132,7 +175,7 @@ static bool on_event(struct client *c, const struct tn3270_event *ev)
 
 	switch (ev->kind) {
 	case TN3270_EV_DEVICE:
-		decide(c);
+		decide(c, true);
 		break;
 	case TN3270_EV_READY:
 		tell(c->pool, PRINTERS_CAME, printer_lu(p), &c->peer,
@@ -191,12 +234,15 @@ static size_t on_input(void *arg, const void *data, size_t len)
 		left -= n;
 		if (!on_event(c, &ev) || gone)
 			return len;
-		if (!left && kind == TN3270_EV_NONE)
+		if (kind == TN3270_EV_NONE &&
+		    (!left || c->tn.state == TN3270_SERVER_ASKED))
 			break;
 	}
 	c->gone = NULL;
 	client_flush(c);
-	return len;
+	if (c->waiter)
+		decided(c->waiter);
+	return len - left;
 }
 
 static void on_room(void *arg)
@@ -220,6 +266,10 @@ static void on_timer(void *arg)
 	struct tn3270_event ev = {.kind = TN3270_EV_NONE};
 	bool gone = false;
 
+	if (undecided(c)) {
+		decided(c);
+		return;
+	}
 	c->gone = &gone;
 	tn3270_server_expire(&c->tn, mono_now(), &ev);
 	if (!on_event(c, &ev) || gone)

@@ -16,6 +16,8 @@ struct client {
 	struct ev_timer *timer;
 	struct tn3270_server tn;
 	struct printer *printer; /* whose LU it was promised, or NULL */
+	struct client *holder;   /* probed for us, who want its LU */
+	struct client *waiter;   /* the other way round */
 	struct ip_port peer;
 	bool *gone; /* set when freed inside a callback */
 };
@@ -49,6 +51,8 @@ struct printer *printer_of(struct session *s);
 const char *printer_lu(const struct printer *p);
 /* Does a client have it? */
 bool printer_taken(const struct printer *p);
+/* Who that is, or NULL. */
+struct client *printer_client(const struct printer *p);
 /* Its times, in place of the pool's. */
 const struct tn3270_server_conf *printer_conf(const struct printer *p);
 /* What a client may use on it: a set of functions. */

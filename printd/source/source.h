@@ -27,7 +27,7 @@
 #include "spool/spool.h"
 
 #define SOURCE_STRING_MAX 512     /* set-up and tear-down bytes */
-#define SOURCE_SCS_RECORD 4096u   /* largest record made of text */
+#define SOURCE_SCS_RECORD 1920u   /* largest record made; see printer.c why */
 #define SOURCE_OUT_MAX (8u << 20) /* what one step may make; a PDF may more */
 
 enum source_target { SOURCE_BYTES, SOURCE_PDF, SOURCE_SCS, SOURCE_LU3 };

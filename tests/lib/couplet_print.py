@@ -15,7 +15,7 @@ import socket
 import subprocess
 import threading
 
-from couplet_net import (ID, ROOT, V4_HOST, V4_STACK, WORK, Failure, Proc, check,
+from couplet_net import (ID, ROOT, V4_HOST, V4_STACK, V6_HOST, WORK, Failure, Proc, check,
                          run, skip, wait_for)
 
 # LPRng and CUPS cannot both be installed: `./dev setup` unpacks LPRng here
@@ -311,6 +311,76 @@ def cupsd(net, printd, queues, port=8631):
             f.write(ADD_QUEUE.format(name=name, uri=uri))
         net.h.run(["ipptool", "-t", f"ipp://{printd.there}:{port}/", test])
     return d
+
+
+BUS = """<!DOCTYPE busconfig PUBLIC
+ "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path={path}</listen>
+<auth>EXTERNAL</auth><policy context="default">
+<allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/>
+<allow user="*"/></policy></busconfig>
+"""
+
+
+class EvePrinter:
+    """Debian's IPP Everywhere printer. Each document it prints is a file in
+    `paper`, and the type it took it for stands in `types`; start() after
+    stop() is the same printer with the same paper."""
+
+    def __init__(self, net, printd, port=8777):
+        self.net, self.there, self.port = net, printd.there, port
+        self.dir = fresh("eve", folder=True)
+        self.paper, self.types = self.dir + "/paper", self.dir + "/types"
+        os.mkdir(self.paper)
+        self.uri = f"ipp://{self.there}:{port}/ipp/print"
+        self.bus, self.proc = self.dir + "/bus", None
+        with open(self.dir + "/print", "w", encoding="ascii") as f:
+            f.write("#!/bin/sh\n"
+                    f"t=$(mktemp {self.paper}/.XXXXXX) && cat \"$1\" >\"$t\" &&"
+                    f" echo \"$CONTENT_TYPE\" >>{self.types} &&"
+                    f" mv \"$t\" \"$(mktemp -u {self.paper}/XXXXXXXX)\"\n")
+        os.chmod(self.dir + "/print", 0o755)
+        self.name_host()
+        self.start_bus()
+        self.start()
+
+    def name_host(self):
+        """It listens at a name that has addresses of both families, or not
+        at all."""
+        names = self.dir + "/hosts"
+        six = "::1" if self.net.kernel else V6_HOST
+        with open(names, "w", encoding="ascii") as f:
+            f.write(f"{self.there} eve.test\n{six} eve.test\n")
+        run(["mount", "--bind", names, "/etc/hosts"])
+
+    def start_bus(self):
+        """It ends where it finds no bus to tell of itself, even with that
+        switched off."""
+        conf = self.dir + "/bus.conf"
+        with open(conf, "w", encoding="ascii") as f:
+            f.write(BUS.format(path=self.bus))
+        self.net.host(["dbus-daemon", "--nofork", "--config-file", conf],
+                      name="bus")
+        wait_for(lambda: os.path.exists(self.bus), "the bus", PATIENCE)
+
+    def start(self):
+        self.proc = self.net.host(
+            ["ippeveprinter", "-v", "-r", "off", "-p", str(self.port), "-n",
+             "eve.test", "-f", "text/plain,application/pdf,image/pwg-raster",
+             "-d", fresh("eve/spool", folder=True), "-c", self.dir + "/print",
+             "eve"], name="eve", env=dict(
+                 os.environ, DBUS_SYSTEM_BUS_ADDRESS="unix:path=" + self.bus))
+        self.net.wait_port("h", 4, self.port, self.proc)
+
+    def stop(self):
+        self.proc.kill(signal.SIGKILL)
+        self.proc.wait()
+
+    def papers(self):
+        """What it has printed, a document each."""
+        return [read(f"{self.paper}/{n}") for n in os.listdir(self.paper)
+                if n[0] != "."]
 
 
 # ---- printers that no honest program is ------------------------------------

@@ -478,7 +478,7 @@ def test_lpr_refuses(net):
     p.stop()
 
 
-# ---- FTP, IPP, files -------------------------------------------------------
+# ---- FTP, files -------------------------------------------------------
 
 @options(seconds=150)
 def test_ftp_vsftpd(net):
@@ -507,29 +507,6 @@ def test_ftp_vsftpd(net):
     check("wr0ng" not in shown, "password shown")
     check_equal(sorted(os.listdir(home)), sorted(
         n for n in os.listdir(home) if not n.startswith(".")), "left files")
-    p.stop()
-
-
-@options(seconds=200)
-def test_ipp_cupsd(net):
-    """IPP to Debian's CUPS, which prints to a port of ours: PDF and text."""
-    needs("cupsd")
-    p = Printd(net, "IPP PRT6 BSTTVNET ipp://{there}:8631/printers/q\n"
-               "LU PRT6 RETRY 500MS\n"
-               "IPP PRT7 BSTTVNET ipp://{there}:8631/printers/q\n"
-               "LU PRT7 FORMAT TEXT\n"
-               "IPP PRT8 BSTTVNET ipp://{there}:8631/printers/none\n"
-               "LU PRT8 ATTEMPTS 1\n")
-    job = p.submit("PRT6", TEXT)
-    p.wait_lu("PRT6", "WAITING")
-    f = FakePrinter(net, p.there, 9100, lambda c, n: read_all(c))
-    cupsd(net, p, {"q": f"socket://{p.there}:9100"})
-    p.wait_gone(job)
-    check(f.jobs[0].startswith(b"%PDF-"), f"{f.jobs[0][:20]}")
-    p.wait_gone(p.submit("PRT7", TEXT))
-    check_equal(f.jobs[1], TEXT.encode(), "text")
-    held = p.wait_state(p.submit("PRT8", TEXT), "HELD")
-    check("refuses" in held["reason"], held["reason"])
     p.stop()
 
 

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 from couplet_net import (WORK, Failure, check, check_equal, main, needs,
                          options, run, sanitized, wait_for)
-from couplet_print import (PATIENCE, FakePrinter, Printd, cupsd, fresh, read,
+from couplet_print import (PATIENCE, EvePrinter, FakePrinter, Printd, cupsd, fresh, read,
                            read_all, vsftpd)
 from tn_printer import Clients
 
@@ -251,6 +251,19 @@ def test_crash_ipp(net):
         cupsd(net, p, {"q": f"socket://{p.there}:9100"})
     run_crashes(net, "IPP PI BSTTVNET ipp://{there}:8631/printers/q\n"
                 "LU PI RETRY 100MS FORMAT TEXT\n", ["PI"], papers, prepare,
+                pace=30)
+
+
+@options(seconds=1500)
+def test_crash_ipp_eve(net):
+    """Debian's IPP Everywhere printer."""
+    needs("ippeveprinter", "dbus-daemon")
+    papers = {}
+
+    def prepare(p):
+        papers["PE"] = Folder(EvePrinter(net, p).paper)
+    run_crashes(net, "IPP PE BSTTVNET ipp://{there}:8777/ipp/print\n"
+                "LU PE RETRY 100MS FORMAT TEXT\n", ["PE"], papers, prepare,
                 pace=30)
 
 

@@ -157,7 +157,6 @@ def test_a_dead_holder_is_taken_over(net):
     dead = pr3287(net, p, "PK", fresh("dead"))
     p.wait_lu("PK", "IDLE")
     dead.kill(signal.SIGSTOP)
-    refused(net, p, "PK", "DEVICE-IN-USE")         # nobody knows yet
     p.wait_lu("PK", "NOCLIENT")
     out = fresh("alive")
     pr3287(net, p, "PK", out)
@@ -165,6 +164,43 @@ def test_a_dead_holder_is_taken_over(net):
     p.wait_gone(p.submit("PK", "alive\n"))
     wait_paper(out, "alive\n")
     dead.kill(signal.SIGKILL)
+    p.stop()
+
+
+@options(seconds=200)
+def test_a_request_probes_the_holder(net):
+    """With the keepalive far away, who asks for a LU makes printd ask its
+    holder for life: one that answers keeps it, one that does not loses it."""
+    needs("pr3287")
+    p = Printd(net, "PRINTER PK BSTTVNET SCS\nLU PK KEEPALIVE 10000S\n")
+    first, out = pr3287(net, p, "PK", fresh("first")), fresh("alive")
+    p.wait_lu("PK", "IDLE")
+    refused(net, p, "PK", "DEVICE-IN-USE")
+    p.wait_gone(p.submit("PK", "still mine\n"))
+    wait_paper(f"{WORK}/first", "still mine\n")
+    first.kill(signal.SIGSTOP)
+    pr3287(net, p, "PK", out)
+    p.proc.says("does not answer the keepalive", PATIENCE)
+    p.wait_lu("PK", "IDLE")
+    p.wait_gone(p.submit("PK", "alive\n"))
+    wait_paper(out, "alive\n")
+    first.kill(signal.SIGKILL)
+    # the operator is faster; who asked and left again is forgotten
+    p.ctl("REACT", "PK")
+    last = fresh("last")
+    second = pr3287(net, p, "PK", last)
+    p.wait_lu("PK", "IDLE")
+    second.kill(signal.SIGSTOP)
+    hasty = pr3287(net, p, "PK", fresh("hasty"))
+    wait_for(lambda: p.query("ID")["clients"] == 2, "who asks", PATIENCE)
+    hasty.kill(signal.SIGKILL)
+    wait_for(lambda: p.query("ID")["clients"] == 1, "it to be gone", PATIENCE)
+    pr3287(net, p, "PK", last)
+    wait_for(lambda: p.query("ID")["clients"] == 2, "who asks", PATIENCE)
+    p.ctl("REACT", "PK")
+    p.wait_gone(p.submit("PK", "last\n"))
+    wait_paper(last, "last\n")
+    second.kill(signal.SIGKILL)
     p.stop()
 
 

@@ -557,6 +557,37 @@ static void keepalive(void **state UNUSED)
 	}
 }
 
+/* Asked for life between keepalives: any byte is an answer, silence is none,
+ * and who has a record to answer is not asked. */
+static void probe(void **state UNUSED)
+{
+	uint8_t wire[64];
+
+	conf.times.keepalive = DUR_S(0);
+	tn3270_server_init(&s, &conf, now);
+	assert_false(tn3270_server_probe(&s, DUR_S(5), now));
+	to_bound();
+	assert_true(mono_is_never(tn3270_server_deadline(&s)));
+	assert_true(tn3270_server_probe(&s, DUR_S(5), now));
+	OUT(IAC, DO, 6);
+	now = mono_add(now, DUR_S(4));
+	IN(TN3270_EV_NONE, IAC, WONT, 6);
+	assert_true(mono_is_never(tn3270_server_deadline(&s)));
+	assert_int_equal(
+		put(TN3270E_T_SCS_DATA, TN3270E_ALWAYS_RESPONSE, "A", 1, wire),
+		8);
+	assert_false(tn3270_server_probe(&s, DUR_S(5), now));
+	NO_OUT();
+	IN(TN3270_EV_RESPONSE, 2, 0, 0, 0, 0, 0, IAC, EOR);
+	assert_true(tn3270_server_probe(&s, DUR_S(5), now));
+	OUT(IAC, DO, 6);
+	assert_true(
+		mono_leq(tn3270_server_deadline(&s), mono_add(now, DUR_S(5))));
+	expire_at_deadline();
+	assert_int_equal(ev.kind, TN3270_EV_CLOSE);
+	assert_int_equal(ev.end, TN3270_END_DEAD);
+}
+
 static void late_answer(void **state UNUSED)
 {
 	uint8_t wire[64];
@@ -623,6 +654,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(start_tls, setup),
 	cmocka_unit_test_setup(negotiation_takes_no_for_ever, setup),
 	cmocka_unit_test_setup(keepalive, setup),
+	cmocka_unit_test_setup(probe, setup),
 	cmocka_unit_test_setup(late_answer, setup),
 	cmocka_unit_test_setup(without_responses, setup),
 	cmocka_unit_test_setup(words, setup),
