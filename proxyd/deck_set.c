@@ -161,8 +161,8 @@ void proxyd_deck_cmd_access(struct proxyd_deck_builder *b, struct deck_args *a)
 		who_command(a, d->allow_uid, &d->n_allow_uid, d->allow_gid,
 			    &d->n_allow_gid, PROXYD_WHO_MAX);
 	} else {
-		(void)deck_args_text(a, "FROM", "FROM");
-		deck_args_expected(a, "FROM", "FROM and networks");
+		if (deck_args_text(a, "FROM", "FROM and networks"))
+			deck_args_expected(a, "FROM", "FROM and networks");
 	}
 }
 

@@ -540,7 +540,7 @@ static bool heard_record(struct tn3270_server *s, enum reader_result r,
 /* [RFC2355 8]: IP and AO inside a record wait for its end. */
 static bool tell_deferred(struct tn3270_server *s, struct tn3270_event *ev)
 {
-	if (reader_inside(&s->reader))
+	if (reader_inside(&s->reader) || s->state == TN3270_SERVER_ENDED)
 		return false;
 	if (s->attn)
 		ev->kind = TN3270_EV_ATTN;

@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
@@ -38,9 +39,10 @@ def web(net):
         env = dict(os.environ, CGO_ENABLED="0", GO111MODULE="off",
                    GOFLAGS="-trimpath",
                    GOCACHE=os.path.join(ROOT, "build", "go-cache"))
-        run(["go", "build", "-o", f"{out}.{os.getpid()}", src], env=env,
-            timeout=400)
-        os.rename(f"{out}.{os.getpid()}", out)
+        # cases that run at once have the same pid, each in its namespace
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(out)) as d:
+            run(["go", "build", "-o", d + "/web", src], env=env, timeout=400)
+            os.rename(d + "/web", out)
     return out
 
 
