@@ -77,17 +77,25 @@ static void ask(struct query *q)
 		couplet_freeaddrinfo(q->id, ai);
 }
 
+/* Not by list_pop_head(): clang's analyser takes the neighbours of what it
+ * takes out for freed ones. */
+static void free_queries(struct list *l)
+{
+	LIST_FOREACH_SAFE (n, l)
+		free(container_of(n, struct query, work));
+	list_init(l);
+}
+
 /* With the lock held; frees at the last reference. */
 static void shared_leave(struct shared *sh)
 {
 	bool last = --sh->refs == 0;
-	struct list *n;
 
 	pthread_mutex_unlock(&sh->lock);
 	if (!last)
 		return;
-	while ((n = list_pop_head(&sh->todo)) || (n = list_pop_head(&sh->done)))
-		free(container_of(n, struct query, work));
+	free_queries(&sh->todo);
+	free_queries(&sh->done);
 	close(sh->wake);
 	pthread_cond_destroy(&sh->more);
 	pthread_mutex_destroy(&sh->lock);

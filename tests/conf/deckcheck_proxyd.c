@@ -62,6 +62,15 @@ static bool same_tls(const struct tls_settings *a, const struct tls_settings *b)
 	return len == 0;
 }
 
+static bool same_health(const struct proxyd_health *a,
+			const struct proxyd_health *b)
+{
+	return a->on == b->on &&
+	       (!a->on || (a->interval.ns == b->interval.ns &&
+			   a->timeout.ns == b->timeout.ns &&
+			   a->rise == b->rise && a->fall == b->fall));
+}
+
 static const char *settings_differ(const struct proxyd_settings *a,
 				   const struct proxyd_settings *b)
 {
@@ -70,8 +79,7 @@ static const char *settings_differ(const struct proxyd_settings *a,
 	if (a->balance != b->balance || a->client_max != b->client_max ||
 	    a->header_in != b->header_in || a->header_out != b->header_out)
 		return "BALANCE, LIMIT or PROXYHEADER";
-	if (a->health.on != b->health.on ||
-	    (a->health.on && memcmp(&a->health, &b->health, sizeof a->health)))
+	if (!same_health(&a->health, &b->health))
 		return "HEALTH";
 	if (a->connect_timeout.ns != b->connect_timeout.ns ||
 	    a->idle_timeout.ns != b->idle_timeout.ns ||

@@ -29,6 +29,7 @@ void stackbox_open(struct stackbox *b, const char *run_dir)
 {
 	struct stack_config cfg;
 	struct api_ops ops;
+	const char *hold = getenv("STACKBOX_HOLD");
 	char err[256] = "";
 	int r;
 
@@ -36,8 +37,8 @@ void stackbox_open(struct stackbox *b, const char *run_dir)
 	snprintf(b->deck.id, sizeof(b->deck.id), "00");
 	b->deck.priv_port_max = 1024;
 	b->deck.divert_wait_s = 60;
-	if (getenv("STACKBOX_HOLD")) {
-		long port = strtol(getenv("STACKBOX_HOLD"), NULL, 10);
+	if (hold) {
+		long port = strtol(hold, NULL, 10);
 
 		b->deck.holds[0].port_lo = b->deck.holds[0].port_hi =
 			(uint16_t)port;

@@ -36,6 +36,12 @@ static void v1_good(void **state)
 	assert_false(h.known);
 }
 
+/* no end of line within 107 bytes */
+static const char too_long[] =
+	"PROXY TCP4 192.0.2.1 198.51.100.2 1 2 "
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	"xxxxxxxxxx";
+
 static void v1_bad(void **state)
 {
 	static const char *const bad[] = {
@@ -50,9 +56,7 @@ static void v1_bad(void **state)
 		"PROXY TCP4 x y 1 2\r\n",
 		"GET / HTTP/1.0\r\n",
 		"PROXX",
-		"PROXY TCP4 192.0.2.1 198.51.100.2 1 2 "
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-		"xxxxxxxxxx",
+		too_long,
 	};
 	struct head_proxy h;
 

@@ -201,8 +201,8 @@ static void negative_answers(void **state UNUSED)
 		TN3270E_OPERATION_CHECK};
 
 	to_bound();
-	for (uint8_t code = 0; code < ARRAY_SIZE(want); code++) {
-		IN(TN3270_EV_RESPONSE, 2, 0, 1, 0, 0, code, IAC, EOR);
+	for (size_t code = 0; code < ARRAY_SIZE(want); code++) {
+		IN(TN3270_EV_RESPONSE, 2, 0, 1, 0, 0, (uint8_t)code, IAC, EOR);
 		assert_int_equal(ev.answer, want[code]);
 	}
 	IN(TN3270_EV_RESPONSE, 2, 0, 2, 0, 0, 0x08, 0x31, 0, 0, IAC, EOR);

@@ -65,7 +65,7 @@ static char *feed(struct telnet *t, const uint8_t *in, size_t len, size_t chunk)
 		} else if (ev.kind == TELNET_EV_MARK) {
 			n += (size_t)sprintf_at(text, n, " mark");
 		} else if (ev.kind == TELNET_EV_ERROR) {
-			n += (size_t)sprintf_at(text, n, " error:%d", ev.error);
+			(void)sprintf_at(text, n, " error:%d", ev.error);
 			break;
 		}
 		if (ev.kind != TELNET_EV_NONE)
