@@ -138,7 +138,8 @@ listen l
 class HaproxySplice(Haproxy):
     name = "haproxy-splice"
     tls = False
-    splice = "option splice-auto"
+    # not splice-auto, which leaves it to a guess and does not splice here
+    splice = "option splice-request\n  option splice-response"
 
 
 class Nginx(Relay):
