@@ -213,7 +213,7 @@ static void choose_program(struct sim *s, int i)
 		.total = link_below(l, max),
 		.write_max = PICK(l, 10, 1000, 70000),
 		.read_max = PICK(l, 100, 5000, 100000),
-		.read_gap_us = PICK(l, 0, 0, 500, 20000),
+		.read_gap_us = PICK(l, 0, 0, 500, 20000, 250000),
 		.nodelay = link_chance(l, 400),
 		.cork = link_chance(l, 200),
 		.more = link_chance(l, 200),
