@@ -25,14 +25,14 @@
 
 struct acquire {
 	struct printd *pd;
-	const struct deck_acquire *cfg;
+	struct deck_acquire cfg;
 	struct ip_port to;
 	struct dial *dial;
 	struct wire *wire;
 	struct ev_timer *timer, *idle;
 	struct tn3270_client_conf conf;
 	struct tn3270_client tn;
-	bool ready, told;
+	bool started, ready, told;
 	struct intake *job;
 	uint64_t jobs;
 	uint8_t *record; /* being gathered */
@@ -52,7 +52,7 @@ static void again(struct acquire *a, const char *why)
 	ev_timer_stop(a->idle);
 	snprintf(a->state, sizeof a->state, "%.120s", why);
 	if (!a->told)
-		log_msg(MSG_CPLT741W, a->cfg->lu, a->cfg->host, why);
+		log_msg(MSG_CPLT741W, a->cfg.lu, a->cfg.host, why);
 	a->told = true;
 	ev_timer_set(a->timer, AGAIN);
 }
@@ -87,7 +87,7 @@ static enum tn3270e_answer end_job(struct acquire *a)
 	if (!job)
 		return TN3270E_DEVICE_END;
 	if (intake_commit(job, false, &id, err, sizeof err) < 0) {
-		log_msg(MSG_CPLT741W, a->cfg->lu, a->cfg->host, err);
+		log_msg(MSG_CPLT741W, a->cfg.lu, a->cfg.host, err);
 		return TN3270E_INTERVENTION;
 	}
 	a->jobs++;
@@ -99,11 +99,11 @@ static int begin_job(struct acquire *a, bool scs, char *err, size_t len)
 	struct spool_meta m = {.form = scs ? SPOOL_SCS : SPOOL_LU3,
 			       .copies = 1};
 
-	snprintf(m.lu, sizeof m.lu, "%s", a->cfg->lu);
-	snprintf(m.host, sizeof m.host, "%.64s", a->cfg->host);
+	snprintf(m.lu, sizeof m.lu, "%s", a->cfg.lu);
+	snprintf(m.host, sizeof m.host, "%.64s", a->cfg.host);
 	snprintf(m.user, sizeof m.user, "%s", a->tn.device.name);
 	snprintf(m.title, sizeof m.title, "%s from %.64s", a->tn.device.name,
-		 a->cfg->host);
+		 a->cfg.host);
 	return intake_begin(a->pd, &m, &a->job, err, len);
 }
 
@@ -127,7 +127,7 @@ static enum tn3270e_answer take_record(struct acquire *a, bool scs)
 		ev_timer_set(a->idle, IDLE_EOJ);
 		return TN3270E_DEVICE_END;
 	}
-	log_msg(MSG_CPLT741W, a->cfg->lu, a->cfg->host, err);
+	log_msg(MSG_CPLT741W, a->cfg.lu, a->cfg.host, err);
 	intake_drop(a->job);
 	a->job = NULL;
 	return TN3270E_INTERVENTION;
@@ -168,7 +168,7 @@ static bool on_event(struct acquire *a, const struct tn3270_event *ev)
 		a->told = false;
 		snprintf(a->state, sizeof a->state, "has %s",
 			 a->tn.device.name);
-		log_msg(MSG_CPLT740I, a->cfg->lu, a->cfg->host,
+		log_msg(MSG_CPLT740I, a->cfg.lu, a->cfg.host,
 			a->tn.device.name);
 		break;
 	case TN3270_EV_DATA:
@@ -298,7 +298,7 @@ int acquire_new(struct printd *pd, const struct deck_acquire *cfg,
 	if (!a)
 		return -ENOMEM;
 	a->pd = pd;
-	a->cfg = cfg;
+	a->cfg = *cfg;
 	tn3270_client_conf_init(&a->conf);
 	a->conf.record_max = SPOOL_FRAME_MAX;
 	a->conf.times.keepalive = KEEPALIVE;
@@ -320,9 +320,15 @@ int acquire_new(struct printd *pd, const struct deck_acquire *cfg,
 		acquire_free(a);
 		return r;
 	}
-	connect_now(a);
 	*ret = a;
 	return 0;
+}
+
+void acquire_start(struct acquire *a)
+{
+	if (!a->started)
+		connect_now(a);
+	a->started = true;
 }
 
 void acquire_free(struct acquire *a)
@@ -346,5 +352,5 @@ void acquire_describe(const struct acquire *a, char *buf, size_t len)
 
 const struct deck_acquire *acquire_cfg(const struct acquire *a)
 {
-	return a->cfg;
+	return &a->cfg;
 }

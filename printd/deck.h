@@ -164,6 +164,9 @@ void printd_deck_print(const struct printd_deck *d, FILE *out);
 /* Names the first value that differs (passwords aside), or NULL. */
 const char *printd_deck_differs(const struct printd_deck *a,
 				const struct printd_deck *b);
+/* The same of two LUs. */
+const char *printd_lu_differs(const struct printd_lu *a,
+			      const struct printd_lu *b);
 /* By name, either case; NULL: none. */
 const struct printd_lu *printd_deck_lu(const struct printd_deck *d,
 				       const char *name);

@@ -112,7 +112,7 @@ void printd_deck_print(const struct printd_deck *d, FILE *out)
 /* ---- comparing
  * -------------------------------------------------------------------- */
 
-static const char *lu_differs(const struct printd_lu *a,
+const char *printd_lu_differs(const struct printd_lu *a,
 			      const struct printd_lu *b)
 {
 	if (strcmp(a->name, b->name) || strcmp(a->applid, b->applid) ||
@@ -176,6 +176,6 @@ const char *printd_deck_differs(const struct printd_deck *a,
 	if (a->n_lus != b->n_lus)
 		return "number of LUs";
 	for (uint32_t i = 0; i < a->n_lus && !what; i++)
-		what = lu_differs(&a->lus[i], &b->lus[i]);
+		what = printd_lu_differs(&a->lus[i], &b->lus[i]);
 	return what;
 }

@@ -383,11 +383,27 @@ static void printer_describe(struct session *s, char *buf, size_t len)
 			 p->ready ? "" : " negotiating");
 }
 
+static void set_times(struct printer *p, const struct lu_opt *o)
+{
+	p->conf.times.keepalive = DUR_NS(o->keepalive_ns);
+	p->conf.times.response = DUR_NS(o->response_ns);
+}
+
+static void printer_renew(struct session *s)
+{
+	struct printer *p = printer_of(s);
+
+	set_times(p, &s->lu->opt);
+	if (p->c)
+		client_flush(p->c); /* sets its timer */
+}
+
 static const struct session_ops ops = {
 	.send = printer_send,
 	.stop = printer_stop,
 	.hangup = printer_hangup,
 	.free = printer_free,
+	.renew = printer_renew,
 	.ready = printer_is_ready,
 	.target = printer_target,
 	.describe = printer_describe,
@@ -406,9 +422,8 @@ int session_printer_new(struct session **ret, const struct session_env *env,
 	p->conf.printers = true;
 	p->conf.displays = false;
 	p->conf.record_max = 65536;
-	p->conf.times.keepalive = DUR_NS(lu->opt.keepalive_ns);
 	p->conf.times.keepalive_reply = DUR_S(30);
-	p->conf.times.response = DUR_NS(lu->opt.response_ns);
+	set_times(p, &lu->opt);
 	*ret = &p->s;
 	return 0;
 }

@@ -1,6 +1,6 @@
 #include "session/printers.h"
 
-#include "session/dial.h"
+#include "session/listen.h"
 #include "session/printers_impl.h"
 
 #include <errno.h>
@@ -9,22 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RELISTEN DUR_S(5)
-#define ACCEPTS_A_TURN 64
 #define BACKLOG 1024
 #define KEEPALIVE_REPLY DUR_S(30) /* a silent client is dead then */
 #define PROBE_REPLY DUR_S(5)      /* the same, when another wants its LU */
 #define INPUT_RECORD_MAX 65536u   /* what a printer has to say is short */
-
-struct listener {
-	struct list node;
-	struct printers *pool;
-	struct ip_port at;
-	int fd; /* -1 = not now */
-	struct ev_io *io;
-	struct ev_timer *timer; /* tries again */
-	bool told;
-};
 
 static void tell(struct printers *p, enum printers_event e, const char *lu,
 		 const struct ip_port *peer, const char *text)
@@ -304,104 +292,42 @@ static int client_new(struct printers *p, int fd, const struct ip_port *peer)
 /* ---- listeners
  * -------------------------------------------------------------------- */
 
-static void listener_close(struct listener *l)
+static void on_accepted(void *arg, const struct ip_port *at, int fd,
+			const struct ip_port *peer)
 {
-	ev_io_free(l->io);
-	l->io = NULL;
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = -1;
-	ev_timer_set(l->timer, RELISTEN);
-}
+	struct printers *p = arg;
 
-static void on_connect(void *arg, int fd, unsigned events)
-{
-	struct listener *l = arg;
-	struct printers *p = l->pool;
-
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct ip_port peer;
-		int conn = dial_accept(fd, &peer);
-
-		if (conn == -EAGAIN || conn == -EINTR || conn == -ECONNABORTED)
-			return;
-		if (conn == -EMFILE || conn == -ENFILE || conn == -ENOMEM) {
-			/* who waits keeps waiting; looked at again later */
-			tell(p, PRINTERS_FULL, "", &l->at, strerror(-conn));
-			(void)!ev_io_set(l->io, 0);
-			ev_timer_set(l->timer, RELISTEN);
-			return;
-		}
-		if (conn < 0) { /* the stack is gone */
-			tell(p, PRINTERS_LISTEN, "", &l->at, strerror(-conn));
-			listener_close(l);
-			return;
-		}
-		if (p->n_clients >= p->cfg.clients_max) {
-			tell(p, PRINTERS_FULL, "", &peer, "LIMIT CLIENTS");
-			close(conn);
-		} else if (client_new(p, conn, &peer) < 0) {
-			close(conn);
-		}
+	(void)at;
+	if (p->n_clients >= p->cfg.clients_max) {
+		tell(p, PRINTERS_FULL, "", peer, "LIMIT CLIENTS");
+		close(fd);
+	} else if (client_new(p, fd, peer) < 0) {
+		close(fd);
 	}
 }
 
-static void listen_now(void *arg)
+static void on_listening(void *arg, const struct ip_port *at, const char *why)
 {
-	struct listener *l = arg;
-	struct printers *p = l->pool;
-	int r;
-
-	if (l->fd >= 0) {
-		(void)!ev_io_set(l->io, EV_IO_IN);
-		return;
-	}
-	r = dial_listen(p->cfg.id, &l->at, BACKLOG);
-	if (r >= 0) {
-		l->fd = r;
-		r = ev_io_new(p->cfg.loop, l->fd, EV_IO_IN, on_connect, l,
-			      &l->io);
-	}
-	if (r < 0) {
-		if (!l->told)
-			tell(p, PRINTERS_LISTEN, "", &l->at, strerror(-r));
-		l->told = true;
-		listener_close(l);
-		return;
-	}
-	l->told = false;
-	tell(p, PRINTERS_LISTEN, "", &l->at, NULL);
+	tell(arg, PRINTERS_LISTEN, "", at, why);
 }
 
-static void listener_free(struct listener *l)
+static void on_full(void *arg, const struct ip_port *at, const char *why)
 {
-	list_remove(&l->node);
-	ev_io_free(l->io);
-	ev_timer_free(l->timer);
-	if (l->fd >= 0)
-		close(l->fd);
-	free(l);
+	tell(arg, PRINTERS_FULL, "", at, why);
 }
 
-int printers_listen(struct printers *p, const struct ip_port *at)
-{
-	struct listener *l = calloc(1, sizeof *l);
-	int r;
+static const struct listeners_ops listeners_ops = {on_accepted, on_listening,
+						   on_full};
 
-	if (!l)
-		return -ENOMEM;
-	l->pool = p;
-	l->at = *at;
-	l->fd = -1;
-	list_push_tail(&p->listeners, &l->node);
-	r = ev_timer_new(p->cfg.loop, listen_now, l, &l->timer);
-	if (r < 0) {
-		listener_free(l);
-		return r;
-	}
-	listen_now(l);
-	return 0;
+int printers_listen(struct printers *p, const struct ip_port *at, uint32_t n)
+{
+	return listeners_set(p->listeners, at, n);
+}
+
+void printers_limit(struct printers *p, uint32_t clients_max, dur_t keepalive)
+{
+	p->cfg.clients_max = clients_max;
+	p->conf.times.keepalive = keepalive;
 }
 
 /* ---- the pool
@@ -411,13 +337,19 @@ int printers_new(const struct printers_config *cfg,
 		 const struct printers_owner *owner, struct printers **ret)
 {
 	struct printers *p = calloc(1, sizeof *p);
+	int r;
 
 	if (!p)
 		return -ENOMEM;
 	p->cfg = *cfg;
 	p->owner = *owner;
 	list_init(&p->clients);
-	list_init(&p->listeners);
+	r = listeners_new(cfg->loop, cfg->id, BACKLOG, &listeners_ops, p,
+			  &p->listeners);
+	if (r < 0) {
+		free(p);
+		return r;
+	}
 	tn3270_server_conf_init(&p->conf);
 	p->conf.printers = true;
 	p->conf.displays = false;
@@ -432,8 +364,7 @@ void printers_free(struct printers *p)
 {
 	if (!p)
 		return;
-	LIST_FOREACH_SAFE (it, &p->listeners)
-		listener_free(container_of(it, struct listener, node));
+	listeners_free(p->listeners);
 	LIST_FOREACH_SAFE (it, &p->clients)
 		client_end(container_of(it, struct client, node),
 			   "printd ends");

@@ -45,9 +45,12 @@ int printers_new(const struct printers_config *cfg,
 		 struct printers **ret) MUST_USE;
 /* Closes all clients; their sessions must be gone or are told. */
 void printers_free(struct printers *p);
-/* Listens at `at`; when the stack is not there or goes away, tries again
- * every few seconds. 0 or -ENOMEM, -ENOSPC. */
-int printers_listen(struct printers *p, const struct ip_port *at) MUST_USE;
+/* Listens at these `n` places and nowhere else (listeners_set()). 0 or
+ * -ENOMEM. */
+int printers_listen(struct printers *p, const struct ip_port *at,
+		    uint32_t n) MUST_USE;
+/* For clients that come from now on. */
+void printers_limit(struct printers *p, uint32_t clients_max, dur_t keepalive);
 /* Has a client the LU of this PRINTER session, or is it about to? */
 bool printers_taken(struct session *s);
 /* Clients connected now. */

@@ -27,7 +27,7 @@ struct printers {
 	struct printers_owner owner;
 	struct tn3270_server_conf conf;
 	struct list clients;
-	struct list listeners;
+	struct listeners *listeners;
 	uint32_t n_clients;
 	/* one record on its way to the wire */
 	uint8_t record[TN3270_WIRE_MAX(SPOOL_FRAME_MAX)];
