@@ -338,7 +338,8 @@ static void on_closed(void *arg, int error)
 	client_free(c);
 }
 
-static const struct wire_ops wire_ops = {on_input, on_room, on_closed};
+static const struct wire_ops wire_ops = {
+	.input = on_input, .room = on_room, .closed = on_closed};
 
 static void on_timer(void *arg)
 {

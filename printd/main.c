@@ -159,6 +159,9 @@ static int printd_open(void *arg, struct daemon *d)
 	r = helper_new(o->user, o->run_dir, &pd->env.helper);
 	if (r < 0)
 		return fail("helper process", r);
+	r = secure_open(pd);
+	if (r < 0)
+		return r;
 	find_programs(pd);
 	r = make_dirs(pd);
 	/* FTP passwords that stand in files: while that is allowed */
@@ -294,6 +297,9 @@ static int printd_start(void *arg, struct daemon *d)
 		r = ftp_pool_new(&pd->env, &pd->env.ftp);
 	if (r < 0)
 		return fail("helpers", r);
+	r = secure_start(pd);
+	if (r < 0)
+		return fail("TLS", r);
 	r = start_spool(pd);
 	if (r == 0)
 		r = start_printers(pd);
@@ -342,6 +348,7 @@ static void printd_stop(void *arg, struct daemon *d)
 	ev_timer_free(pd->housekeeping);
 	spool_close(pd->spool);
 	spool_dir_close(pd->dir);
+	secure_stop(pd);
 	helper_free(pd->env.helper);
 	if (!pd->daemon)
 		return;
@@ -366,7 +373,12 @@ static const char *const spool_names[] = {"flock", "rename", "renameat",
 					  "renameat2", "statfs"};
 static const struct sandbox_calls spool_calls = {"spool", spool_names,
 						 ARRAY_SIZE(spool_names)};
-static const struct sandbox_calls *const all_calls[] = {&spool_calls};
+/* the key process is waited for at the end */
+static const char *const keys_names[] = {"wait4", "waitid", "kill"};
+static const struct sandbox_calls keys_calls = {"keys", keys_names,
+						ARRAY_SIZE(keys_names)};
+static const struct sandbox_calls *const all_calls[] = {&spool_calls,
+							&keys_calls};
 
 static const struct daemon_spec spec = {
 	.name = "printd",

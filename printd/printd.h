@@ -3,6 +3,7 @@
  *
  *   main.c       start, end; the wall clock
  *   reload.c     a deck in force: the first one, and each that follows it
+ *   secure.c     TLS: the key process, policies
  *   lus.c        LUs: their queues, what they send, retry, hold
  *   lus_deck.c   LUs that come, change and go with the deck
  *   jobs.c       what an operator does to a job or LU
@@ -28,8 +29,10 @@
 #include "session/printers.h"
 #include "session/session.h"
 #include "spool/spool.h"
+#include "tls/tls.h"
 
 struct applsrv;
+struct secure;
 struct lpdsrv;
 struct acquire;
 struct codepage;
@@ -101,6 +104,7 @@ struct printd {
 	uint32_t n_pages;
 	uint32_t generic_hint; /* first PRINTER that may be free */
 	struct printers *printers;
+	struct secure *secure; /* NULL: no TLS in the deck at the start */
 	struct console *console;
 	struct applsrv *appl;
 	struct lpdsrv *lpd;
@@ -139,6 +143,22 @@ int reload_first(struct printd *pd) MUST_USE;
 /* Reads the deck again. 0; or negative errno, logged: then nothing has
  * changed. */
 int printd_reload(struct printd *pd) MUST_USE;
+
+/* ---- secure.c ---------------------------------------------------------------
+ */
+
+/* Starts the key process if the deck has TLS; with privileges, before the
+ * loop. 0 or negative errno, logged. */
+int secure_open(struct printd *pd) MUST_USE;
+/* Watches it. 0 or negative errno. */
+int secure_start(struct printd *pd) MUST_USE;
+void secure_stop(struct printd *pd);
+/* Hosts that were believed under the deck before are looked at again. */
+void secure_forget(struct printd *pd);
+/* One policy; `name` stands in messages. 0 or negative errno, logged. */
+int secure_policy(const struct printd *pd, const struct tls_settings *s,
+		  enum tls_role role, const char *name,
+		  struct tls_policy **ret) MUST_USE;
 
 /* ---- lus_deck.c -------------------------------------------------------------
  */
@@ -285,8 +305,9 @@ int lpdsrv_listen(struct lpdsrv *s, const struct ip_port *at,
 /* To take a printer LU from a host; `cfg` is copied. 0 or negative errno. */
 int acquire_new(struct printd *pd, const struct deck_acquire *cfg,
 		struct acquire **ret) MUST_USE;
-/* Connects, unless that was done. */
-void acquire_start(struct acquire *a);
+/* Connects, unless that was done. From the next connection on under this
+ * policy of TLS (referenced; NULL without TLS). */
+void acquire_start(struct acquire *a, struct tls_policy *policy);
 void acquire_free(struct acquire *a);
 /* Its state in words, for displays. */
 void acquire_describe(const struct acquire *a, char *buf, size_t len);

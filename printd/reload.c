@@ -13,6 +13,7 @@
 #include "deck/deck.h"
 #include "printd.h"
 #include "session/dial.h"
+#include "tlsdeck/tlsdeck.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,8 +24,10 @@ struct plan {
 	struct printd *pd;
 	const struct printd_deck *next;
 	struct lus_plan lus;
-	struct ip_port opens[DECK_OPENS_MAX], lpds[DECK_OPENS_MAX];
-	struct acquire **acquires; /* in the order of the deck */
+	struct ip_port lpds[DECK_OPENS_MAX];
+	struct printers_place opens[DECK_OPENS_MAX];
+	struct tls_policy **client_tls; /* of ACQUIRE; in its order */
+	struct acquire **acquires;      /* in the order of the deck */
 	uint32_t n_acquires;
 	struct metrics *metrics; /* at a new path */
 };
@@ -82,16 +85,39 @@ int reload_secrets(const struct printd *pd, struct printd_deck *next)
  * --------------------------------------------------------------- */
 
 static int resolve(const struct plan *p, const struct deck_open *from,
-		   uint32_t n, struct ip_port *to)
+		   struct ip_port *to)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		int r = dial_resolve(p->next->id, from[i].host, from[i].port,
-				     &to[i]);
+	int r = dial_resolve(p->next->id, from->host, from->port, to);
 
-		if (r < 0)
-			return fail(from[i].host, r);
+	return r < 0 ? fail(from->host, r) : 0;
+}
+
+static int plan_opens(struct plan *p)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < p->next->n_opens && r == 0; i++) {
+		const struct deck_open *o = &p->next->opens[i];
+		char name[sizeof(o->host) + 16];
+
+		p->opens[i].tls = o->tls;
+		r = resolve(p, o, &p->opens[i].at);
+		if (r < 0 || o->tls == DECK_TLS_NONE)
+			continue;
+		snprintf(name, sizeof name, "OPEN %s %u", o->host, o->port);
+		r = secure_policy(p->pd, &p->next->tls[o->settings], TLS_SERVER,
+				  name, &p->opens[i].policy);
 	}
-	return 0;
+	return r;
+}
+
+static int plan_lpds(struct plan *p)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < p->next->n_lpds && r == 0; i++)
+		r = resolve(p, &p->next->lpds[i], &p->lpds[i]);
+	return r;
 }
 
 static bool has_acquire(struct acquire *const *list, uint32_t n,
@@ -110,29 +136,43 @@ static struct acquire *find_acquire(const struct plan *p,
 	for (uint32_t i = 0; i < p->pd->n_acquires; i++) {
 		struct acquire *a = p->pd->acquires[i];
 
-		if (memcmp(acquire_cfg(a), q, sizeof(*q)) == 0 &&
+		if (printd_deck_same_acquire(acquire_cfg(a), q) &&
 		    !has_acquire(p->acquires, p->n_acquires, a))
 			return a;
 	}
 	return NULL;
 }
 
+static int plan_acquire(struct plan *p, uint32_t i)
+{
+	const struct deck_acquire *q = &p->next->acquires[i];
+	struct acquire *a = find_acquire(p, q);
+	char name[sizeof(q->host) + sizeof(q->lu) + 32];
+	int r = a ? 0 : acquire_new(p->pd, q, &a);
+
+	if (r < 0)
+		return fail(q->host, r);
+	p->acquires[p->n_acquires++] = a;
+	if (q->tls == DECK_TLS_NONE)
+		return 0;
+	snprintf(name, sizeof name, "ACQUIRE %s %s %u", q->lu, q->host,
+		 q->port);
+	return secure_policy(p->pd, &p->next->tls[q->settings], TLS_CLIENT,
+			     name, &p->client_tls[i]);
+}
+
 static int plan_acquires(struct plan *p)
 {
-	p->acquires =
-		calloc(MAX(p->next->n_acquires, 1u), sizeof(*p->acquires));
-	if (!p->acquires)
-		return fail("ACQUIRE", -ENOMEM);
-	for (uint32_t i = 0; i < p->next->n_acquires; i++) {
-		const struct deck_acquire *q = &p->next->acquires[i];
-		struct acquire *a = find_acquire(p, q);
-		int r = a ? 0 : acquire_new(p->pd, q, &a);
+	uint32_t n = MAX(p->next->n_acquires, 1u);
+	int r = 0;
 
-		if (r < 0)
-			return fail(q->host, r);
-		p->acquires[p->n_acquires++] = a;
-	}
-	return 0;
+	p->acquires = calloc(n, sizeof(*p->acquires));
+	p->client_tls = calloc(n, sizeof(*p->client_tls));
+	if (!p->acquires || !p->client_tls)
+		return fail("ACQUIRE", -ENOMEM);
+	for (uint32_t i = 0; i < p->next->n_acquires && r == 0; i++)
+		r = plan_acquire(p, i);
+	return r;
 }
 
 static void on_scrape(void *arg, table_write_fn *write, void *write_arg)
@@ -160,6 +200,16 @@ static int plan_metrics(struct plan *p)
 	return r < 0 ? fail(p->next->metrics, r) : 0;
 }
 
+/* Who needs a policy has a reference of his own. */
+static void drop_policies(struct plan *p)
+{
+	for (uint32_t i = 0; i < ARRAY_SIZE(p->opens); i++)
+		tls_policy_unref(p->opens[i].policy);
+	for (uint32_t i = 0; p->client_tls && i < p->n_acquires; i++)
+		tls_policy_unref(p->client_tls[i]);
+	free(p->client_tls);
+}
+
 /* 0 or negative errno, logged; drop() in any case but after commit(). */
 static int prepare(struct printd *pd, const struct printd_deck *next,
 		   struct plan *p)
@@ -167,9 +217,9 @@ static int prepare(struct printd *pd, const struct printd_deck *next,
 	int r;
 
 	*p = (struct plan){.pd = pd, .next = next};
-	r = resolve(p, next->opens, next->n_opens, p->opens);
+	r = plan_opens(p);
 	if (r == 0)
-		r = resolve(p, next->lpds, next->n_lpds, p->lpds);
+		r = plan_lpds(p);
 	if (r == 0)
 		r = plan_acquires(p);
 	if (r == 0)
@@ -188,6 +238,7 @@ static void drop(struct plan *p)
 				 p->acquires[i]))
 			acquire_free(p->acquires[i]);
 	free(p->acquires);
+	drop_policies(p);
 }
 
 /* ---- what cannot
@@ -205,7 +256,7 @@ static void commit_acquires(struct plan *p)
 	pd->acquires = p->acquires;
 	pd->n_acquires = p->n_acquires;
 	for (uint32_t i = 0; i < pd->n_acquires; i++)
-		acquire_start(pd->acquires[i]);
+		acquire_start(pd->acquires[i], p->client_tls[i]);
 }
 
 static void commit_listeners(struct plan *p)
@@ -239,7 +290,9 @@ static void commit(struct plan *p, struct printd_deck *old,
 		pd->deck = *p->next;
 	}
 	lus_commit(pd, &p->lus, ret);
+	secure_forget(pd);
 	commit_acquires(p);
+	drop_policies(p);
 }
 
 int reload_first(struct printd *pd)

@@ -371,15 +371,15 @@ static enum source_target printer_target(struct session *s)
 static void printer_describe(struct session *s, char *buf, size_t len)
 {
 	const struct printer *p = printer_of(s);
-	char addr[PORT_TEXT_MAX];
+	char addr[PORT_TEXT_MAX], text[WIRE_TEXT_MAX];
 
 	if (!p->c)
 		snprintf(buf, len, "no client");
 	else
-		snprintf(buf, len, "%s %s%s%s",
+		snprintf(buf, len, "%s %s %s%s",
 			 ip_port_format(&p->c->peer, addr),
-			 p->c->tn.device.type,
-			 p->c->tn.plain ? " TN3270" : " TN3270E",
+			 p->c->tn.plain ? "TN3270" : "TN3270E",
+			 client_text(p->c, text, sizeof text),
 			 p->ready ? "" : " negotiating");
 }
 
