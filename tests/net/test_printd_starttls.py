@@ -238,7 +238,7 @@ def test_attacks(net):
     p, out, _ = one_session(net, REQUIRED + LUS, "PS")
     follows = b"\xff\xfb\x2e\xff\xfa\x2e\x01\xff\xf0"
     tn3270e = b"\xff\xfb\x28\xff\xfa\x28\x02\x07IBM-3287-1\x01PL\xff\xf0"
-    for what in (follows + tn3270e, follows + os.urandom(5000),
+    for what in (follows + tn3270e, follows + bytes(5000),
                  b"\xff\xfb\x2e" + tn3270e, follows):
         got = talk(net, p, what, what != follows)
         check(b"\xff\xfd\x28" not in got, f"TN3270E in clear: {got!r}")
