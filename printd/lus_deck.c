@@ -384,9 +384,15 @@ static void mark_leaving(struct lu **old, uint32_t n, const struct lus_plan *p)
 		p->lus[i]->listed = true;
 	for (uint32_t i = 0; i < n; i++)
 		old[i]->leaving = !old[i]->listed;
-	for (uint32_t i = 0; i < p->n; i++)
-		if (p->lus[i]->redirect && p->lus[i]->redirect->leaving)
-			p->lus[i]->redirect = NULL;
+	for (uint32_t i = 0; i < p->n; i++) {
+		struct lu *lu = p->lus[i];
+
+		if (!lu->redirect || !lu->redirect->leaving)
+			continue;
+		lu->redirect = NULL;
+		log_msg(MSG_CPLT715I, lu->cfg->name,
+			"its redirection has ended with the other LU");
+	}
 }
 
 void lus_commit(struct printd *pd, struct lus_plan *p, struct lus_change *ret)

@@ -5,8 +5,6 @@
  */
 #include "commands.h"
 #include "daemon/log.h"
-#include "daemon/report.h"
-#include "deck/deck.h"
 #include "helper/helper.h"
 #include "printd.h"
 #include "session/ftp.h"
@@ -47,13 +45,8 @@ static int fail(const char *what, int r)
 static int read_deck(void *arg, const struct daemon_options *o)
 {
 	struct printd *pd = arg;
-	struct deck_report report;
-	int r;
+	int r = reload_read(o->deck_path, &pd->deck);
 
-	deck_report_init(&report);
-	r = printd_deck_read(o->deck_path, &pd->deck, &report);
-	r = report_log(&report, o->deck_path, r);
-	deck_report_fini(&report);
 	if (r < 0)
 		return r;
 	snprintf(pd->instance, sizeof pd->instance, "%s",

@@ -133,6 +133,8 @@ void printd_run_path(const struct printd *pd, const char *file, char *buf,
 /* ---- reload.c ---------------------------------------------------------------
  */
 
+/* Reads and checks a deck. 0 or negative errno; what is wrong is logged. */
+int reload_read(const char *path, struct printd_deck *ret) MUST_USE;
 /* Reads FTP passwords that stand in files into `next`; what can no longer be
  * read keeps the password that the deck in force has for it. 0 or negative
  * errno, logged. */

@@ -325,15 +325,21 @@ static int refuse_change(const struct printd *pd,
 	return -EINVAL;
 }
 
-static int read_next(struct printd *pd, struct printd_deck *next)
+int reload_read(const char *path, struct printd_deck *ret)
 {
-	const char *path = daemon_options(pd->daemon)->deck_path;
 	struct deck_report report;
 	int r;
 
 	deck_report_init(&report);
-	r = report_log(&report, path, printd_deck_read(path, next, &report));
+	r = report_log(&report, path, printd_deck_read(path, ret, &report));
 	deck_report_fini(&report);
+	return r;
+}
+
+static int read_next(struct printd *pd, struct printd_deck *next)
+{
+	int r = reload_read(daemon_options(pd->daemon)->deck_path, next);
+
 	if (r == 0)
 		r = refuse_change(pd, next);
 	if (r == 0)

@@ -6,6 +6,7 @@ listeners, mistakes, and that no job is lost or printed twice over it.
 import os
 import random
 import signal
+import socket
 import sys
 import time
 
@@ -224,8 +225,42 @@ def test_redirect_and_backup(net):
     check(any(n.startswith("PG-") for n in os.listdir(out)), "redirected")
     p.reload(FILE)
     check_equal(p.lu("PF")["redirect"], None, "the redirection")
+    p.proc.says("LU PF: its redirection has ended", PATIENCE)
     p.wait_gone(p.submit("PF", "here\n"))
     check(any(n.startswith("PF-") for n in os.listdir(out)), "not redirected")
+    p.stop()
+
+
+@options(seconds=240)
+def test_job_comes_in(net):
+    """A LU goes while a job for it is half received: the sender is told that
+    it was accepted, and it is held like the others."""
+    deck = FILE + "LPD {here} 5515\n"
+    p = Printd(net, deck + "FILE PG BSTTVNET {work}/out\n")
+    fresh("out", folder=True)
+    with net.h:
+        s = socket.create_connection((p.here, 5515), timeout=PATIENCE)
+    data = b"first half\nsecond half\n"
+    control = b"Hhost\nPuser\nldfA001host\n"
+
+    def say(what):
+        s.sendall(what)
+        check_equal(s.recv(1), b"\0", f"the answer to {what!r}")
+    say(b"\2PG\n")
+    say(b"\3%d dfA001host\n" % len(data))
+    s.sendall(data[:10])
+    p.reload(deck)
+    say(data[10:] + b"\0")
+    say(b"\2%d cfA001host\n" % len(control))
+    say(control + b"\0")
+    s.close()
+    job, = p.query("JOBS")
+    check_equal((job["lu"], job["state"], job["reason"]),
+                ("PG", "HELD", "LU PG is not in the deck"), "the job")
+    p.proc.says(f"CPLT711A job {job['job']} of PG", PATIENCE)
+    p.reload(deck + "FILE PG BSTTVNET {work}/out\n")
+    p.wait_gone(job["job"])
+    check_equal(read(f"{WORK}/out/PG-{job['job']:08d}.txt"), data, "the file")
     p.stop()
 
 
