@@ -7,7 +7,7 @@ servers and clients: one side in clear on the stack, TLS on the wire.
 
 import base64
 import os
-import socket
+import ssl
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
@@ -526,6 +526,33 @@ def s3270(side, *words, script):
                     env=dict(os.environ, LC_ALL="C.UTF-8"))
 
 
+def eager_telnet(net):
+    """A client whose own FOLLOWS was under way when it heard that of the
+    server: it comes in one piece with the handshake. What Hercules says
+    first."""
+    context = ssl.create_default_context(cafile=CA)
+    come, go = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(come, go, server_hostname="server.test")
+    with dial(net, 4, 23) as s:
+        check_equal(answer(s, StartTls.IAC_DO), StartTls.IAC_DO, "offer")
+        s.sendall(StartTls.IAC_WILL)
+        check_equal(answer(s, StartTls.FOLLOWS), StartTls.FOLLOWS, "answer")
+        say = StartTls.FOLLOWS
+        for step in (tls.do_handshake, lambda: tls.read(3)):
+            while True:
+                try:
+                    got = step()
+                    break
+                except ssl.SSLWantReadError:
+                    s.sendall(say + go.read())
+                    say = b""
+                    part = s.recv(16384)
+                    check(part, "it hung up")
+                    come.write(part)
+            s.sendall(go.read())
+        return got
+
+
 @options(seconds=150)
 def test_telnet_server(net):
     """Hercules in clear; s3270 is offered START_TLS and takes it, one that
@@ -546,6 +573,7 @@ def test_telnet_server(net):
     check(wire.has(StartTls.IAC_DO), "the trace shows what is in clear")
     nothing_in_clear(wire, LOGO.encode("cp037"), b"IBM-3278")
     check("connected to 3270 device" in p.text(), p.text())
+    check_equal(eager_telnet(net), b"\xff\xfd\x18", "DO TERMINAL-TYPE")
     heard = p.text().count("connected to 3270")
     c = failure(tlsd, lambda: s3270(net.host, "-set", "startTls=false",
                                     script=look), "refuses START_TLS")
@@ -570,8 +598,9 @@ TELNET_RULE = "ATTLS 23 TO ANY AS 2323 SSL STARTTLS TELNET"
 
 @options(seconds=150)
 def test_telnet_client(net):
-    """s3270 and busybox's telnet in clear to a server that wants START_TLS."""
-    needs("s3270", "busybox", "openssl")
+    """s3270 and busybox's telnet in clear to a server that wants START_TLS;
+    and to Hercules, which speaks of every option but that."""
+    needs("s3270", "busybox", "hercules", "openssl")
     tlsd = client_rule(net, TELNET_RULE)
 
     def telnet(family=4):
@@ -601,6 +630,14 @@ def test_telnet_client(net):
         check("who are you" not in c.text(), c.text())
         check_equal(server.heard, [], "what the server heard")
         server.close()
+    tlsd.deck(CLIENT_DECK + [f"ATTLS 23 TO ANY AS {CONSOLE_PORT} SSL STARTTLS "
+                             "TELNET TIMEOUT 2"])
+    tlsd.ctl("RELOAD")
+    p = hercules(net.host)
+    net.wait_port("h", 4, CONSOLE_PORT, p)
+    failure(tlsd, telnet, "did not go on to TLS")
+    check_equal(tlsd.query("COUNTERS")["timeouts"], 1, "time-outs")
+    check("connected to 3270" not in p.text(), p.text())
     tlsd.deck(CLIENT_DECK + [TELNET_RULE + " OPTIONAL"])
     tlsd.ctl("RELOAD")
     server = StartTls(net, 4, 2323, None)
