@@ -27,10 +27,15 @@ struct wcur {
 	bool bad;
 };
 
+/* NULL, as rcur_bytes() gives it when there is less, is an empty reader; a
+ * bad one when it should have had bytes. No arithmetic is done on NULL. */
 static inline struct rcur rcur_of(const void *p, size_t len)
 {
+	static const uint8_t nothing[1];
 	const uint8_t *b = p;
 
+	if (!b)
+		return (struct rcur){nothing, nothing, len > 0};
 	return (struct rcur){b, b + len, false};
 }
 

@@ -93,6 +93,14 @@ static void readers_never_pass_the_end(void **state UNUSED)
 	c = rcur_of(b, 8);
 	assert_ptr_equal(rcur_bytes(&c, 8), b);
 	assert_true(rcur_ok(&c));
+	/* what there was too little of reads as nothing */
+	c = rcur_of(rcur_bytes(&c, 3), 3);
+	assert_false(rcur_ok(&c));
+	c = rcur_of(NULL, 0);
+	assert_non_null(rcur_bytes(&c, 0));
+	assert_true(rcur_ok(&c));
+	assert_int_equal(rcur_8(&c), 0);
+	assert_false(rcur_ok(&c));
 }
 
 static void writers_never_pass_the_end(void **state UNUSED)
