@@ -61,10 +61,9 @@ static struct attls_wait *first(const struct api *a)
 
 void attls_fini(struct api *a)
 {
-	struct attls_wait *w;
-
-	while ((w = first(a)))
-		wait_free(a, w);
+	LIST_FOREACH_SAFE (n, &a->dv.waits) {
+		wait_free(a, container_of(n, struct attls_wait, node));
+	}
 }
 
 /* ---- states -------------------------------------------------------------- */

@@ -255,6 +255,34 @@ def test_in_flight(net):
     tlsd.stop()
 
 
+@options(seconds=250)
+def test_many_times(net):
+    """START and STOP over and over on one connection, and on many at once."""
+    standard_certs()
+    tlsd = Tlsd(net, CLIENT + SERVER)
+    turns = 30
+    srv = peer(net, "listen", *["expect", "in clear", "tls", "expect",
+                                "through tls", "send", "answer", "stop"] *
+               turns)
+    p = client(net, "preload", *["send", "in clear", "start", "send",
+                                 "through tls", "expect", "answer", "stop"] *
+               turns)
+    out = p.ok(200)
+    srv.ok(60)
+    check_equal((out.count("start ok"), out.count("stop ok")),
+                (turns, turns), "turns")
+    check_equal(tlsd.query("COUNTERS")["opened"], turns, "handshakes")
+    p = net.prog([PYTHON, PROGS + "/attlsmany.py", "7000"],
+                 name="many").says("ready", 60)
+    c = net.host([PYTHON, PROGS + "/attlsmany.py", "7000",
+                  net.address("p", 4), CA], name="many")
+    check("40 of 40" in c.ok(200), c.text())
+    p.kill()
+    p.wait(30)
+    tlsd.idle()
+    tlsd.stop()
+
+
 # ---- OpenSSL's own programs ------------------------------------------------
 
 @options(seconds=250)

@@ -63,6 +63,8 @@ class Peer:
         if not server:
             c.load_verify_locations(self.certs + "/root.crt")
         self.inc, self.out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.inc.write(self.rest)
+        self.rest = b""
         self.tls = c.wrap_bio(self.inc, self.out, server_side=server,
                               server_hostname=None if server
                               else "server.test")
