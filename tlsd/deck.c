@@ -249,6 +249,13 @@ static void word_closed(struct deck_args *a, struct tlsd_rule *r)
 	r->closed = true;
 }
 
+/* Checked at the end, when all words are known. */
+static void word_controlled(struct deck_args *a, struct tlsd_rule *r)
+{
+	(void)a;
+	r->controlled = true;
+}
+
 static void word_timeout(struct deck_args *a, struct tlsd_rule *r)
 {
 	deck_args_u32(a, "seconds", 1, TIMEOUT_MAX_S, &r->timeout_s);
@@ -270,10 +277,15 @@ static const struct word {
 	const char *word;
 	void (*read)(struct deck_args *a, struct tlsd_rule *r);
 } words[] = {
-	{"USER", word_user},       {"PROGRAM", word_program},
-	{"NAME", word_name},       {"FAMILY", word_family},
-	{"AT", word_at},           {"CLOSED", word_closed},
-	{"TIMEOUT", word_timeout}, {"STARTTLS", word_starttls},
+	{"USER", word_user},
+	{"PROGRAM", word_program},
+	{"NAME", word_name},
+	{"FAMILY", word_family},
+	{"AT", word_at},
+	{"CLOSED", word_closed},
+	{"TIMEOUT", word_timeout},
+	{"STARTTLS", word_starttls},
+	{"CONTROLLED", word_controlled},
 };
 
 static const struct word *find_word(const char *text)
@@ -318,7 +330,8 @@ static void read_words(struct deck_args *a, struct tlsd_rule *r)
 			(void)deck_args_text(a, "word", "a word");
 			deck_args_expected(a, "word",
 					   "USER, PROGRAM, NAME, FAMILY, AT, "
-					   "CLOSED, STARTTLS or TIMEOUT");
+					   "CLOSED, STARTTLS, CONTROLLED or "
+					   "TIMEOUT");
 			return;
 		}
 		(void)deck_args_is(a, w->word);
@@ -392,6 +405,18 @@ static void check_option(const struct builder *b, struct deck_args *a,
 			       "OPTION SERVER before it, or TO and an address");
 }
 
+/* One alone says when TLS begins. */
+static void check_controlled(const struct builder *b, struct deck_args *a,
+			     const struct tlsd_rule *r)
+{
+	if (!r->controlled)
+		return;
+	if (r->clear || r->starttls != TLSD_NO_STARTTLS || b->tls.ftp)
+		deck_args_note(a, DECK_ERROR,
+			       "CONTROLLED: expected on a rule without CLEAR, "
+			       "STARTTLS and OPTION FTP");
+}
+
 static void cmd_attls(struct builder *b, struct deck_args *a)
 {
 	struct tlsd_rule r = {.inbound = true,
@@ -411,6 +436,7 @@ static void cmd_attls(struct builder *b, struct deck_args *a)
 		return;
 	check_option(b, a, &r);
 	read_words(a, &r);
+	check_controlled(b, a, &r);
 	r.tls = b->tls;
 	r.line = b->cmd->line;
 	if (deck_args_end(a))

@@ -51,6 +51,7 @@ struct tlsd_rule {
 	bool user_given;
 	uint32_t uid;
 	char program[TLSD_PROGRAM_MAX + 1];
+	bool controlled;    /* CONTROLLED: the program says when TLS begins */
 	bool closed;        /* CLOSED: the world cannot reach the clear port */
 	uint8_t family;     /* FAMILY V4|V6, IP_NONE = both */
 	struct ip_addr at;  /* AT address: inbound, only this local one */

@@ -58,6 +58,8 @@ static void print_rule(const struct tlsd_rule *r, FILE *out)
 		fprintf(out, " STARTTLS %s%s",
 			upgrade_name((enum upgrade_proto)r->starttls),
 			r->optional ? " OPTIONAL" : "");
+	if (r->controlled)
+		fputs(" CONTROLLED", out);
 	if (r->timeout_s != TLSD_TIMEOUT_DEFAULT_S)
 		fprintf(out, " TIMEOUT %u", r->timeout_s);
 }

@@ -162,6 +162,9 @@ static bool heard(struct tlsd *td, struct divert_msg *m, int fds[DIVERT_FDS])
 		pair_introduced(td, m->serial, fds[0], m->error);
 		fds[0] = -1;
 		return true;
+	case DIVERT_CONTROL:
+		control_asked(td, m, fds[0]);
+		return true;
 	case DIVERT_BEGIN:
 	case DIVERT_RULE:
 	case DIVERT_COMMIT:
@@ -172,6 +175,7 @@ static bool heard(struct tlsd *td, struct divert_msg *m, int fds[DIVERT_FDS])
 	case DIVERT_RESET:
 	case DIVERT_INTRODUCE:
 	case DIVERT_ABOUT:
+	case DIVERT_ANSWER:
 	case DIVERT__LAST:
 		break;
 	}

@@ -159,6 +159,7 @@ static int start_loop(struct tlsd *td)
 		return fail("event loop", r);
 	door_init(td);
 	pair_init_io(td);
+	control_init_io(td);
 	relay_watch_init(&td->keys_watch, on_keys_end);
 	r = relay_watch_add(td->set, &td->keys_watch, keys_fd(td->keys));
 	if (r == 0)

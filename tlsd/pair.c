@@ -19,6 +19,7 @@
  * is to end meanwhile is `dead` and ends when it is back.
  */
 #include "pair.h"
+#include "about.h"
 #include "daemon/log.h"
 
 #include <errno.h>
@@ -71,6 +72,7 @@ static void forget(struct pair *p)
 	relay_timer_set(td->set, &p->timer, MONO_NEVER);
 	relay_timer_set(td->set, &p->retry, MONO_NEVER);
 	talk_free(p);
+	control_free(p);
 	tls_session_free(p->session);
 	p->session = NULL;
 	list_remove(&p->node);
@@ -161,6 +163,7 @@ void pair_give_up(struct pair *p, int error)
 {
 	if (p->dead)
 		return;
+	control_failed(p, NULL, error);
 	p->dead = true;
 	p->error = error;
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
@@ -180,6 +183,7 @@ void pair_fail(struct pair *p, const char *why, int error)
 {
 	history_add(p->td, p->rule, p->inbound, &p->peer, NULL, why,
 		    elapsed_us(p));
+	control_failed(p, why, error);
 	pair_give_up(p, error);
 }
 
@@ -255,7 +259,7 @@ static void secure_wire(struct pair *p)
 
 /* Nothing is written to the program before its connect() cannot fail any
  * more, or its accept() has planted the byte that makes our death a reset. */
-static void open_relay(struct pair *p)
+void pair_open(struct pair *p)
 {
 	struct relay_end *program = &p->relay.end[PROGRAM];
 	int r = p->ready ? 0 : relay_program_open(program);
@@ -272,11 +276,13 @@ static void open_relay(struct pair *p)
 	if (eager(p) && !p->tls)
 		return;
 	program->io = &relay_program;
-	if (p->talk && talk_begins_clear(p))
+	if (talk_begins_clear(p))
 		p->relay.end[WIRE].io = &p->td->clear_io;
 	else
 		secure_wire(p);
-	if (p->talk)
+	if (p->control)
+		control_begin(p);
+	else if (p->talk)
 		talk_begin(p);
 	else
 		pair_relay(p);
@@ -309,13 +315,14 @@ static void on_program(struct relay_watch *w, mono_t now)
 		}
 		return;
 	}
-	if (w->ready & RELAY_ERR && broke_off(p, w->fd)) {
+	if (w->ready & RELAY_ERR &&
+	    (broke_off(p, w->fd) || control_deserted(p))) {
 		pair_give_up(p, ECONNRESET);
 		return;
 	}
 	if (!p->ready && w->ready & RELAY_IN &&
 	    (p->state == PLANT || p->opening))
-		open_relay(p);
+		pair_open(p);
 }
 
 static int add_program(struct pair *p, int fd)
@@ -377,7 +384,7 @@ static ssize_t wire_push(void *arg, const struct iovec *iov, int n)
 	return r < 0 ? -errno : r;
 }
 
-static const struct tls_io handshake_io = {wire_pull, wire_push};
+const struct tls_io pair_handshake_io = {wire_pull, wire_push};
 
 /* On a worker. */
 static void handshake_step(struct pool_job *j)
@@ -428,36 +435,7 @@ static void tell_opened(struct pair *p)
 {
 	p->opening = true;
 	door_say(p->td, DIVERT_OPENED, p->serial, 0);
-	open_relay(p);
-}
-
-static void copy(char *to, size_t len, const char *from)
-{
-	snprintf(to, len, "%s", from ? from : "");
-}
-
-/* For programs that ask (client/attls.h). */
-static void tell_about(struct pair *p)
-{
-	struct divert_msg m = {.op = DIVERT_ABOUT, .serial = p->serial};
-	struct tls_info i;
-
-	tls_session_info(p->session, &i);
-	m.attls = (struct attls_info){
-		.policy = ATTLS_POLICY_ENABLED,
-		.state = ATTLS_STATE_SECURE,
-		.role = p->rule->d.inbound ? ATTLS_ROLE_SERVER
-					   : ATTLS_ROLE_CLIENT,
-		.resumed = i.resumed,
-		.version = (uint16_t)i.version,
-		.suite = i.suite,
-	};
-	copy(m.attls.group, sizeof(m.attls.group), i.group);
-	copy(m.attls.alpn, sizeof(m.attls.alpn), i.alpn);
-	copy(m.attls.user, sizeof(m.attls.user), i.user);
-	if (i.peer_cert)
-		copy(m.attls.subject, sizeof(m.attls.subject), i.subject);
-	(void)!door_send(p->td, &m);
+	pair_open(p);
 }
 
 static void handshake_ok(struct pair *p)
@@ -465,17 +443,22 @@ static void handshake_ok(struct pair *p)
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
 	history_add(p->td, p->rule, p->inbound, &p->peer, p->session, NULL,
 		    elapsed_us(p));
-	tell_about(p);
+	if (p->control && !control_shaken(p))
+		return;
+	about_tell(p, p->session);
 	if (p->following) {
 		secure_wire(p);
-		talk_secured(p);
+		if (p->control)
+			control_secured(p);
+		else
+			talk_secured(p);
 		return;
 	}
 	p->tls = true;
 	if (eager(p)) {
 		p->state = PLANT;
 		if (p->opening)
-			open_relay(p);
+			pair_open(p);
 		return;
 	}
 	if (!p->inbound) {
@@ -511,7 +494,7 @@ static void on_wire(struct relay_watch *w, mono_t now)
 		return;
 	}
 	if (p->state == HANDSHAKE ||
-	    (p->state == CONNECT && !(p->talk && talk_begins_clear(p))))
+	    (p->state == CONNECT && !talk_begins_clear(p)))
 		submit(p);
 	else if (w->ready & RELAY_ERR)
 		pair_give_up(p, ECONNRESET);
@@ -571,7 +554,7 @@ static struct list *bucket(struct tlsd *td, uint64_t serial)
 	return &td->by_serial[serial % TLSD_HASH];
 }
 
-static struct pair *find(struct tlsd *td, uint64_t serial)
+struct pair *pair_find(struct tlsd *td, uint64_t serial)
 {
 	LIST_FOREACH_SAFE (n, bucket(td, serial)) {
 		struct pair *p = container_of(n, struct pair, hash);
@@ -618,16 +601,21 @@ static struct pair *make(struct tlsd *td, const struct divert_msg *m,
 	return p;
 }
 
-static int begin(struct pair *p, int *wire, int *program)
+int pair_new_session(struct pair *p, const struct tls_io *io)
 {
 	char name[TLSD_HOST_MAX];
 	const char *peer =
 		p->rule->d.inbound /* the role of TLS, whoever connects */
 			? NULL
 			: rule_peer_name(p->rule, &p->remote.addr, name);
+
+	return tls_session_new(p->rule->policy, peer, io, p, &p->session);
+}
+
+static int begin(struct pair *p, int *wire, int *program)
+{
 	int big = SNDBUF_BYTES;
-	int r = tls_session_new(p->rule->policy, peer, &handshake_io, p,
-				&p->session);
+	int r = p->control ? 0 : pair_new_session(p, &pair_handshake_io);
 
 	if (r == 0 && *program >= 0) {
 		r = add_program(p, *program);
@@ -659,12 +647,14 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 	}
 	r = talk_new(p);
 	if (r == 0)
+		r = control_new(p);
+	if (r == 0)
 		r = begin(p, wire, program);
 	if (r < 0) {
 		pair_fail(p, strerror(-r), -r);
 		return;
 	}
-	if (p->talk && talk_begins_clear(p)) {
+	if (talk_begins_clear(p)) {
 		if (p->inbound)
 			introduce(p);
 		return;
@@ -682,20 +672,20 @@ void pair_new(struct tlsd *td, const struct divert_msg *m, int fds[DIVERT_FDS])
 
 void pair_connected(struct tlsd *td, const struct divert_msg *m)
 {
-	struct pair *p = find(td, m->serial);
+	struct pair *p = pair_find(td, m->serial);
 
 	if (!p || p->state != CONNECT)
 		return;
 	(void)!proto_addr_get(&m->sock.local, &p->local);
-	if (!(p->talk && talk_begins_clear(p)))
+	if (!talk_begins_clear(p))
 		begin_handshake(p);
-	if (eager(p) || (p->talk && talk_begins_clear(p)))
+	if (eager(p) || (talk_begins_clear(p)))
 		tell_opened(p);
 }
 
 void pair_gone(struct tlsd *td, uint64_t serial, int error)
 {
-	struct pair *p = find(td, serial);
+	struct pair *p = pair_find(td, serial);
 
 	if (!p)
 		return;
@@ -709,7 +699,7 @@ void pair_gone(struct tlsd *td, uint64_t serial, int error)
 
 void pair_introduced(struct tlsd *td, uint64_t serial, int fd, int error)
 {
-	struct pair *p = find(td, serial);
+	struct pair *p = pair_find(td, serial);
 
 	if (p && !p->opening &&
 	    (p->state == INTRODUCE || (eager(p) && p->inbound)))
@@ -770,7 +760,8 @@ bool pair_next(const struct tlsd *td, const struct list **it,
 		.id = p->id,
 		.rule = p->rule->number,
 		.inbound = p->inbound,
-		.state = state_names[p->state],
+		.state = p->control && p->state == OPEN ? control_state(p)
+							: state_names[p->state],
 		.local = p->local,
 		.remote = p->remote,
 		.as_port = p->as_port,

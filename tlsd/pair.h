@@ -6,6 +6,7 @@
 
 #include "tlsd.h"
 
+struct control;
 struct talk;
 
 enum pair_state {
@@ -32,6 +33,7 @@ struct pair {
 	struct rule *rule;
 	struct tls_session *session; /* until the wire's end has it */
 	struct talk *talk;           /* NULL: bytes are only passed */
+	struct control *control;     /* the program says when; NULL: nobody */
 	uint64_t id, serial;
 	enum pair_state state;
 	bool inbound;
@@ -62,6 +64,15 @@ void pair_fail(struct pair *p, const char *why, int error);
 void pair_close(struct pair *p, bool reset);
 /* TLS begins on the wire; talk_secured() follows, or the pair ends. */
 void pair_begin_tls(struct pair *p);
+/* A fresh session over `io`, with the pair as its argument. 0 or negative
+ * errno. */
+int pair_new_session(struct pair *p, const struct tls_io *io) MUST_USE;
+/* The wire below a session that shakes hands; argument: the pair. */
+extern const struct tls_io pair_handshake_io;
+/* The program's end may have become ready. */
+void pair_open(struct pair *p);
+/* NULL: stackd's serial is none of ours, or its pair is dead. */
+struct pair *pair_find(struct tlsd *td, uint64_t serial);
 /* From here on bytes are only passed, what was read before in front. */
 void pair_relay(struct pair *p);
 
@@ -71,11 +82,31 @@ void pair_relay(struct pair *p);
  * -ENOMEM. */
 int talk_new(struct pair *p) MUST_USE;
 void talk_free(struct pair *p); /* and the rules it made; NULL talk is fine */
-/* TLS only later? */
+/* TLS only later, by the conversation or by the program? */
 bool talk_begins_clear(const struct pair *p);
 /* Both ends are open. */
 void talk_begin(struct pair *p);
 /* TLS is on the wire now. */
 void talk_secured(struct pair *p);
+
+/* ---- control.c ----------------------------------------------------------- */
+
+/* Does the rule leave it to the program? Makes p->control then. 0 or
+ * -ENOMEM. */
+int control_new(struct pair *p) MUST_USE;
+void control_free(struct pair *p); /* NULL control is fine */
+/* Both ends are open. */
+void control_begin(struct pair *p);
+/* The handshake is done: false if it is refused all the same, and p ended. */
+bool control_shaken(struct pair *p) MUST_USE;
+/* The wire's end has the session. */
+void control_secured(struct pair *p);
+/* It ends: `why` (NULL: as `error` says) is what the program is told. Control
+ * may be NULL. */
+void control_failed(struct pair *p, const char *why, int error);
+/* The program has closed its end, and nothing of it is left to be sent. */
+bool control_deserted(const struct pair *p);
+/* Static. */
+const char *control_state(const struct pair *p);
 
 #endif

@@ -96,7 +96,7 @@ void talk_free(struct pair *p)
 
 bool talk_begins_clear(const struct pair *p)
 {
-	return p->talk->up || explicit_tls(p);
+	return p->control || (p->talk && (p->talk->up || explicit_tls(p)));
 }
 
 /* ---- the machine's bytes ------------------------------------------------- */

@@ -6,6 +6,8 @@
  *   door.c      the connection to stackd (common/divert)
  *   pair.c      one connection: handshake, hand-over, relay
  *   talk.c      conversations that are followed: FTP, STARTTLS
+ *   control.c   programs that say when TLS begins and ends (aware.h)
+ *   about.c     what programs hear of their connections
  *   resolve.c   addresses of hosts that rules name
  *   history.c   what handshakes came to
  *   pool.c      worker threads
@@ -138,6 +140,8 @@ struct tlsd {
 	uint32_t last_rule_id;
 	struct list data; /* struct rule, for one connection each */
 	struct relay_io wire_io, clear_io; /* closing tells stackd */
+	/* the same where the program says when TLS begins and ends */
+	struct relay_io wire_aware, clear_aware, program_aware;
 	/* the connection to stackd */
 	int door;   /* -1 none */
 	bool ready; /* rules are in force */
@@ -211,6 +215,13 @@ struct pair_info {
 /* *it NULL at first; false: no more. */
 bool pair_next(const struct tlsd *td, const struct list **it,
 	       struct pair_info *ret);
+
+/* ---- control.c ----------------------------------------------------------- */
+
+/* After pair_init_io(). */
+void control_init_io(struct tlsd *td);
+/* DIVERT_CONTROL; `fd` (or -1) is borrowed. */
+void control_asked(struct tlsd *td, const struct divert_msg *m, int fd);
 
 /* ---- history.c ----------------------------------------------------------- */
 

@@ -28,6 +28,8 @@
 extern "C" {
 #endif
 
+struct mmsghdr; /* whoever asks for it has _GNU_SOURCE */
+
 /*
  * `id`: the stack's two digits, "*" for the host's network, NULL for the
  * stack that the environment variable COUPLET_ID names ("*" if it is unset).

@@ -30,7 +30,8 @@
  * not wait, and a descriptor that is replaced is the program's too.
  */
 struct op_other {
-	pid_t pid; /* the program's thread, told to stackd */
+	pid_t pid;  /* the program's thread, told to stackd */
+	bool again; /* the call has waited and is made anew */
 	/* `fd` of this process is a fresh object now: put it in the program
 	 * too, where its registrations with epoll are. 0, negative errno. */
 	int (*replaced)(void *arg, int fd, bool cloexec);

@@ -513,6 +513,8 @@ int op_setsockopt(int fd, uint64_t t, int level, int name, const void *val,
 	case IPPROTO_IPV6:
 		return t & TAG_V6 ? opt_set_ipv6(fd, t, name, val, len)
 				  : -ENOPROTOOPT;
+	case SOL_ATTLS:
+		return opt_set_attls(fd, t, name, val, len);
 	case SOL_UDP:
 		return set_udp(fd, t, name, val, len);
 	default:

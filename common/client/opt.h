@@ -25,5 +25,6 @@ int opt_get_ipv6(int fd, uint64_t t, int name, void *val, socklen_t *len);
 
 /* op_attls.c: SOL_ATTLS. */
 int opt_get_attls(int fd, uint64_t t, int name, void *val, socklen_t *len);
+int opt_set_attls(int fd, uint64_t t, int name, const void *val, socklen_t len);
 
 #endif

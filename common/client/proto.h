@@ -170,7 +170,9 @@ enum proto_op {
 	PROTO_IFS,      /* reply data: struct proto_if... */
 	PROTO_ROUTESRC, /* addr = destination: reply local = source address
 			 * that would be used; for address ordering */
-	PROTO_ATTLS,    /* reply data: struct attls_info */
+	PROTO_ATTLS,    /* name = option of client/attls.h, value = request:
+			 * reply data: what the option gives. The answer may
+			 * take some seconds */
 	PROTO_HOSTS,    /* value = number of an entry of the HOST table, 0
 			 * first: reply data: text as in hosts(5), value =
 			 * where to go on, 0 = that was all */

@@ -49,6 +49,7 @@ struct wait {
 	int64_t until_ms; /* SO_RCVTIMEO, SO_SNDTIMEO; 0 none */
 	uint64_t seen;    /* signals, see trap_signalled() */
 	bool used;
+	bool tick; /* for nothing that the socket shows */
 };
 
 struct trap {
@@ -121,7 +122,7 @@ static int64_t timeout_of(int fd, uint32_t events)
 	socklen_t l = sizeof(tv);
 	int name = events & EPOLLIN ? SO_RCVTIMEO : SO_SNDTIMEO;
 
-	if (sys_getsockopt(fd, SOL_SOCKET, name, &tv, &l) < 0 ||
+	if (!events || sys_getsockopt(fd, SOL_SOCKET, name, &tv, &l) < 0 ||
 	    (!tv.tv_sec && !tv.tv_usec))
 		return 0;
 	return now_ms() + tv.tv_sec * 1000 + tv.tv_usec / 1000 + 1;
@@ -176,6 +177,7 @@ static int keep(const struct trap_call *c, uint32_t events, struct wait *at)
 
 	if (!w)
 		return -ENOBUFS;
+	w->tick = !events;
 	if (!at) {
 		w->n = *c->n;
 		w->until_ms = timeout_of(c->fd, events);
@@ -189,13 +191,20 @@ static int keep(const struct trap_call *c, uint32_t events, struct wait *at)
 	return r;
 }
 
+static uint32_t events_of(long r)
+{
+	return r == TRAP_WAIT_IN ? EPOLLIN : r == TRAP_WAIT_OUT ? EPOLLOUT : 0;
+}
+
 /* One call, new or (`at`) one that has waited. */
 static void serve(struct trap *t, const struct seccomp_notif *n,
 		  struct wait *at)
 {
 	struct trap_call c = {.t = t, .n = n, .pidfd = -1, .fd = -1};
-	struct op_other other = {
-		.pid = (pid_t)n->pid, .replaced = trap_replace, .arg = &c};
+	struct op_other other = {.pid = (pid_t)n->pid,
+				 .again = at != NULL,
+				 .replaced = trap_replace,
+				 .arg = &c};
 	trap_fn *fn = trap_find(n->data.nr);
 	bool waits = false;
 	long r;
@@ -203,8 +212,8 @@ static void serve(struct trap *t, const struct seccomp_notif *n,
 	op_other = &other;
 	r = fn ? fn(&c) : -ENOSYS;
 	op_other = NULL;
-	if (r == TRAP_WAIT_IN || r == TRAP_WAIT_OUT) {
-		r = keep(&c, r == TRAP_WAIT_IN ? EPOLLIN : EPOLLOUT, at);
+	if (r == TRAP_WAIT_IN || r == TRAP_WAIT_OUT || r == TRAP_WAIT_TICK) {
+		r = keep(&c, events_of(r), at);
 		waits = r == 0;
 	}
 	if (!waits && r != TRAP_ANSWERED)
@@ -246,9 +255,10 @@ static bool ended(struct trap *t, struct wait *w, bool look)
 	sig = trap_signalled(&c, &w->seen);
 	if (sig == TRAP_SIGNAL_NONE)
 		return false;
-	/* with a time-out of its own a call is not restarted */
+	/* with a time-out of its own a call is not restarted, nor one that
+	 * has had its effect */
 	answer(t, id,
-	       sig == TRAP_SIGNAL_INTERRUPT || w->until_ms
+	       sig == TRAP_SIGNAL_INTERRUPT || w->until_ms || w->tick
 		       ? -EINTR
 		       : -KERNEL_ERESTARTSYS);
 	return true;
@@ -268,6 +278,8 @@ static void look_at_waits(struct trap *t)
 			continue;
 		if (ended(t, w, looks > 0))
 			forget(t, w);
+		else if (w->tick)
+			serve(t, &w->n, w);
 		looks -= looks > 0;
 	}
 }

@@ -2,6 +2,7 @@
  * trap_call.c: stopped calls about names, options and life of sockets, each
  * with the arguments of its system call.
  */
+#include "client/attls.h"
 #include "client/sys.h"
 #include "client/trap_priv.h"
 
@@ -224,6 +225,13 @@ static bool privileged(int level, int name)
 		name == SO_MARK || name == SO_PRIORITY || name == SO_BUSY_POLL);
 }
 
+/* START and STOP of tlsd take as long as the peer. */
+static bool goes_on(const struct trap_call *c, long r)
+{
+	return trap_arg_int(c, 1) == SOL_ATTLS &&
+	       (r == -EINPROGRESS || r == -EAGAIN) && !op_nonblocking(c->fd);
+}
+
 static long call_setsockopt(struct trap_call *c)
 {
 	uint8_t val[TRAP_OPT_MAX] __attribute__((aligned(8)));
@@ -237,14 +245,16 @@ static long call_setsockopt(struct trap_call *c)
 	r = trap_get(c, c->n->data.args[3], val, (size_t)len);
 	if (r == 0 && privileged(trap_arg_int(c, 1), trap_arg_int(c, 2)))
 		r = trap_become(c);
-	return r ? r
-		 : op_setsockopt(c->fd, c->tag, trap_arg_int(c, 1),
-				 trap_arg_int(c, 2), val, (socklen_t)len);
+	if (r == 0)
+		r = op_setsockopt(c->fd, c->tag, trap_arg_int(c, 1),
+				  trap_arg_int(c, 2), val, (socklen_t)len);
+	return goes_on(c, r) ? TRAP_WAIT_TICK : r;
 }
 
 static long call_getsockopt(struct trap_call *c)
 {
-	uint8_t val[TRAP_OPT_MAX] __attribute__((aligned(8)));
+	/* certificates are larger than any option of the kernel */
+	uint8_t *val = trap_buffer(c->t);
 	socklen_t len;
 	long r = ours(c);
 
@@ -255,8 +265,10 @@ static long call_getsockopt(struct trap_call *c)
 		return r;
 	if ((int)len < 0)
 		return -EINVAL;
-	len = MIN(len, (socklen_t)sizeof(val));
-	memset(val, 0, sizeof(val));
+	len = MIN(len,
+		  (socklen_t)(trap_arg_int(c, 1) == SOL_ATTLS ? TRAP_DATA_MAX
+							      : TRAP_OPT_MAX));
+	memset(val, 0, len);
 	r = op_getsockopt(c->fd, c->tag, trap_arg_int(c, 1), trap_arg_int(c, 2),
 			  val, &len);
 	if (r == 0)

@@ -25,6 +25,7 @@ enum {
 	TRAP_CONTINUE = INT_MIN, /* not ours: the kernel's business */
 	TRAP_WAIT_IN,            /* again when the socket is readable */
 	TRAP_WAIT_OUT,           /* again when it is writable */
+	TRAP_WAIT_TICK,          /* again every TRAP_SIGNAL_MS */
 	TRAP_ANSWERED,           /* with a descriptor */
 };
 

@@ -62,6 +62,9 @@ enum divert_op {
 			   * the wire's end without it is a FIN */
 	DIVERT_INTRODUCE, /* serial */
 	DIVERT_ABOUT,     /* serial, .attls: what a program that asks is told */
+	DIVERT_ANSWER,    /* serial, .control, error: what a CONTROL came to;
+			   * with certificates: a descriptor with .control.len
+			   * bytes to read */
 	/* stackd to diverter */
 	DIVERT_READY,      /* error 0 or errno: the set is in force, or not */
 	DIVERT_SOCKET,     /* serial, .sock, descriptors; text = program */
@@ -71,6 +74,10 @@ enum divert_op {
 	DIVERT_UNLISTEN,   /* serial */
 	DIVERT_INTRODUCED, /* serial, descriptor or error (EAGAIN: the
 			    * program's backlog is full) */
+	DIVERT_CONTROL,    /* serial, .control: the program wants something
+			    * done; START with the program's own end of its
+			    * socket, whose unread bytes are the diverter's.
+			    * Answered by ANSWER, before long */
 	DIVERT__LAST
 };
 
@@ -118,6 +125,14 @@ struct divert_sock {
 
 static_assert(sizeof(struct divert_sock) == 80, "layout");
 
+enum { DIVERT_ASK_CERT = 64, DIVERT_ASK_CHAIN };
+
+struct divert_control {
+	uint32_t what;  /* enum attls_request, or DIVERT_ASK_ */
+	uint32_t token; /* stackd's, comes back in ANSWER */
+	uint32_t len;   /* ANSWER: bytes in the descriptor */
+};
+
 struct divert_msg {
 	uint32_t magic;
 	uint16_t op;
@@ -129,6 +144,7 @@ struct divert_msg {
 		struct divert_rule rule;
 		struct divert_sock sock;
 		struct attls_info attls;
+		struct divert_control control;
 	};
 	char text[DIVERT_TEXT_MAX]; /* zero-terminated when received */
 };

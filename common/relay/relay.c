@@ -477,6 +477,24 @@ int relay_inject(struct relay *r, int side, const void *bytes, size_t len)
 	return 0;
 }
 
+size_t relay_held(const struct relay *r, int side)
+{
+	return r->dir[side].len;
+}
+
+size_t relay_take_held(struct relay *r, int side, void *buf)
+{
+	struct relay_dir *d = &r->dir[side];
+	size_t n = d->len;
+
+	if (n)
+		memcpy(buf, d->held + d->at, n);
+	free(d->held);
+	d->held = NULL;
+	d->len = 0;
+	return n;
+}
+
 void relay_pause(struct relay *r)
 {
 	r->paused = true;

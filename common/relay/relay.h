@@ -240,6 +240,10 @@ void relay_start(struct relay *r);
  * len <= RELAY_CHUNK in all. 0 or -ENOMEM, -EMSGSIZE. */
 int relay_inject(struct relay *r, int side, const void *bytes,
 		 size_t len) MUST_USE;
+/* Bytes read from end `side` that the other has not taken; and takes them
+ * back, `buf` has room for all. Returns how many. Not inside an end's io. */
+size_t relay_held(const struct relay *r, int side);
+size_t relay_take_held(struct relay *r, int side, void *buf);
 /* Stops reading from both ends until relay_start() is called again; what was
  * read is still delivered. For a change of io: AUTH TLS. */
 void relay_pause(struct relay *r);

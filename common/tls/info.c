@@ -271,11 +271,17 @@ void tls_session_info(struct tls_session *s, struct tls_info *ret)
 	}
 }
 
-const uint8_t *tls_session_peer_der(struct tls_session *s, size_t *len)
+const uint8_t *tls_session_peer_chain(struct tls_session *s, unsigned i,
+				      size_t *len)
 {
 	unsigned n = 0;
 	const gnutls_datum_t *der = gnutls_certificate_get_peers(s->gs, &n);
 
-	*len = der && n ? der[0].size : 0;
-	return *len ? der[0].data : NULL;
+	*len = der && i < n ? der[i].size : 0;
+	return *len ? der[i].data : NULL;
+}
+
+const uint8_t *tls_session_peer_der(struct tls_session *s, size_t *len)
+{
+	return tls_session_peer_chain(s, 0, len);
 }

@@ -167,24 +167,41 @@ static int write_fault(struct tls_session *s, ssize_t n)
 	return session_fail_gnutls(s, (int)n);
 }
 
+static int push_held(struct tls_session *s)
+{
+	ssize_t n = s->held ? gnutls_record_send(s->gs, NULL, 0) : 0;
+
+	if (n < 0)
+		return write_fault(s, n);
+	s->held = 0;
+	return 0;
+}
+
+/* Also what was begun and could not be sent. */
+static int push_key_update(struct tls_session *s)
+{
+	int r = gnutls_session_key_update(s->gs, GNUTLS_KU_PEER);
+
+	if (r < 0)
+		return write_fault(s, r);
+	s->rekeying = false;
+	return 0;
+}
+
 int tls_session_flush(struct tls_session *s)
 {
-	ssize_t n;
+	int r;
 
 	if (s->dead)
 		return s->code;
 	if (s->closing && !s->closed)
 		return tls_session_close(s);
-	if (!s->held) {
+	r = push_held(s);
+	if (r == 0 && UNLIKELY(s->rekeying))
+		r = push_key_update(s);
+	if (r == 0)
 		s->want_out = false;
-		return 0;
-	}
-	n = gnutls_record_send(s->gs, NULL, 0);
-	if (n < 0)
-		return write_fault(s, n);
-	s->held = 0;
-	s->want_out = false;
-	return 0;
+	return r;
 }
 
 ssize_t tls_session_write(struct tls_session *s, const void *buf, size_t len)
@@ -236,6 +253,18 @@ ssize_t tls_session_writev(struct tls_session *s, const struct iovec *iov,
 	return tls_session_write(s, buf, len);
 }
 
+int tls_session_update_keys(struct tls_session *s)
+{
+	if (s->dead)
+		return s->code;
+	if (!s->done || s->closing)
+		return -ENOTCONN;
+	if (gnutls_protocol_get_version(s->gs) != GNUTLS_TLS1_3)
+		return -EPROTONOSUPPORT;
+	s->rekeying = true;
+	return tls_session_flush(s);
+}
+
 int tls_session_close(struct tls_session *s)
 {
 	int r;
@@ -246,7 +275,7 @@ int tls_session_close(struct tls_session *s)
 		return -ENOTCONN;
 	if (s->closed)
 		return 0;
-	if (s->held && !s->closing) {
+	if ((s->held || s->rekeying) && !s->closing) {
 		r = tls_session_flush(s);
 		if (r < 0)
 			return r;

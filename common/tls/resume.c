@@ -180,6 +180,16 @@ bool cache_take(struct tls_cache *c, const char *rule, const char *peer,
 	return e != NULL;
 }
 
+void cache_drop(struct tls_cache *c, const char *rule, const char *peer)
+{
+	gnutls_datum_t data;
+
+	if (!cache_take(c, rule, peer, &data))
+		return;
+	explicit_bzero(data.data, data.size);
+	gnutls_free(data.data);
+}
+
 static struct entry *entry_new(const char *rule, const char *peer,
 			       uint64_t hash, gnutls_datum_t *data)
 {

@@ -78,6 +78,8 @@ struct tls_tickets {
  * with gnutls_free(); removed unless it may be used again. */
 bool cache_take(struct tls_cache *c, const char *rule, const char *peer,
 		gnutls_datum_t *ret);
+/* Forgets it. */
+void cache_drop(struct tls_cache *c, const char *rule, const char *peer);
 /* Remembers `data` (taken over). */
 void cache_put(struct tls_cache *c, const char *rule, const char *peer,
 	       gnutls_datum_t *data);
@@ -164,6 +166,8 @@ struct tls_session {
 	bool verified : 1; /* the peer's certificate was found good */
 	bool want_out : 1;
 	bool starved : 1;      /* pull said -EAGAIN */
+	bool rekeying : 1;     /* a key update is not on the wire */
+	bool forgotten : 1;    /* tickets that come are not kept */
 	bool offers_ecdsa : 1; /* ClientHello: a suite for ECDSA */
 	bool offers_13 : 1;    /* ClientHello: TLS 1.3 */
 };

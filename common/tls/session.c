@@ -294,7 +294,7 @@ static int on_ticket(gnutls_session_t gs, unsigned type, unsigned when,
 
 	(void)msg;
 	if (type != GNUTLS_HANDSHAKE_NEW_SESSION_TICKET || !incoming ||
-	    when != GNUTLS_HOOK_POST)
+	    when != GNUTLS_HOOK_POST || s->forgotten)
 		return 0;
 	/* up to TLS 1.2 it comes before the end: see finish() */
 	if (gnutls_protocol_get_version(gs) == GNUTLS_TLS1_3 &&
@@ -583,6 +583,17 @@ int tls_session_handshake(struct tls_session *s)
 		return finish(s);
 	(void)session_fail_gnutls(s, r);
 	return give_up(s);
+}
+
+int tls_session_forget(struct tls_session *s)
+{
+	if (s->policy->role == TLS_SERVER)
+		return -EOPNOTSUPP;
+	s->forgotten = true;
+	if (s->policy->cache)
+		cache_drop(s->policy->cache, s->policy->name,
+			   s->peer ? s->peer : "");
+	return 0;
 }
 
 unsigned tls_session_wants(const struct tls_session *s)

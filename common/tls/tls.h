@@ -278,6 +278,16 @@ int tls_session_flush(struct tls_session *s) MUST_USE;
 /* Sends close_notify, once; reading may go on. 0, -EAGAIN (call again),
  * others: dead. */
 int tls_session_close(struct tls_session *s) MUST_USE;
+/*
+ * New keys for what is sent from now on, and the peer is asked for the same
+ * [RFC8446 4.6.3]. 0; -EAGAIN: it is under way, as tls_session_flush() and
+ * TLS_WANTS_OUT tell; -EPROTONOSUPPORT: before TLS 1.3, nothing happened;
+ * others: dead.
+ */
+int tls_session_update_keys(struct tls_session *s) MUST_USE;
+/* The session, and what tickets still come for it, is not resumed by later
+ * ones. 0; -EOPNOTSUPP: a server cannot take back the tickets it gave. */
+int tls_session_forget(struct tls_session *s) MUST_USE;
 /* Sends a fatal alert (RFC8446 6.2 number) as far as that works at once: for
  * a caller that refuses a session, e.g. 80 internal_error, 90 user_canceled. */
 void tls_session_alert(struct tls_session *s, uint8_t alert);
@@ -309,6 +319,9 @@ struct tls_info {
 void tls_session_info(struct tls_session *s, struct tls_info *ret);
 /* The peer's certificate as DER, borrowed until the next call; NULL, 0. */
 const uint8_t *tls_session_peer_der(struct tls_session *s, size_t *len);
+/* The same of the i-th certificate that the peer sent, 0 is its own. */
+const uint8_t *tls_session_peer_chain(struct tls_session *s, unsigned i,
+				      size_t *len);
 /* The name that the client asked for, in the middle of a handshake or after;
  * "" if none or not yet known. */
 const char *tls_session_sni(const struct tls_session *s);

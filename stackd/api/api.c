@@ -65,6 +65,7 @@ void api_arm(struct api *a)
 	if (!list_empty(&a->soon))
 		at = (mono_t){1};
 	at = mono_min(at, couple_deadline(a));
+	at = mono_min(at, attls_deadline(a));
 	if (at.ns == a->timer_at.ns)
 		return;
 	a->timer_at = at;
@@ -223,6 +224,7 @@ void api_on_timer(struct api *a, mono_t now)
 	run_list(a, &a->retry, DUR_MS(API_RETRY_MS), now);
 	run_list(a, &a->soon, DUR_NS(0), now);
 	couple_tick(a, now);
+	attls_expire(a, now);
 	api_arm(a);
 }
 

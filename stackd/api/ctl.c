@@ -18,6 +18,7 @@ struct call {
 	struct api_sock *ctl, *c;
 	int fd;       /* the socket, -1 none */
 	int reply_fd; /* goes with the answer, borrowed, -1 none */
+	bool later;   /* the answer comes by ctl_answer() */
 	mono_t now;
 };
 
@@ -198,14 +199,11 @@ static int op_info(struct call *k)
 
 static int op_attls(struct api *a, struct call *k)
 {
-	struct attls_info info;
-	int r = divert_attls(a, k->c, &info);
+	int r = attls_ask(a, k->ctl, k->c, k->fd, k->rq, k->data,
+			  &k->rep->data_len, k->now);
 
-	if (r < 0)
-		return r;
-	memcpy(k->data, &info, sizeof(info));
-	k->rep->data_len = sizeof(info);
-	return 0;
+	k->later = r > 0;
+	return MIN(r, 0);
 }
 
 static int op_queues(struct call *k)
@@ -370,6 +368,9 @@ static int answer(struct api *a, struct call *k)
 					     k->data, &k->reply_fd, k->now))
 		return k->rep->error;
 	r = find_sock(a, k);
+	if (r == -ENOTCONN && k->rq->op == PROTO_ATTLS)
+		return attls_ask_ended(a, passed_cookie(k->fd), k->rq, k->data,
+				       &k->rep->data_len);
 	if (r < 0)
 		return r;
 	if (k->rq->op == PROTO_ERROR)
@@ -413,7 +414,7 @@ static bool serve(struct api *a, struct api_sock *c, struct proto_req *rq,
 	rq->text[rq->text_len] = '\0';
 	a->counters.control_calls++;
 	rep.error = answer(a, &k);
-	if (rq->flags & PROTO_F_ONEWAY)
+	if (rq->flags & PROTO_F_ONEWAY || k.later)
 		return true;
 	iov[1].iov_len = rep.data_len;
 	if (passed_send(c->fd, iov, 2, k.reply_fd) >= 0)
@@ -421,6 +422,23 @@ static bool serve(struct api *a, struct api_sock *c, struct proto_req *rq,
 	/* it does not read its answers */
 	ctl_end(a, c);
 	return false;
+}
+
+void ctl_answer(struct api *a, uint64_t ctl, int error, const void *data,
+		uint32_t len)
+{
+	struct api_sock *c = slots_of_serial(a, ctl);
+	struct proto_rep rep = {
+		.magic = PROTO_MAGIC, .error = error, .data_len = len};
+	struct iovec iov[2] = {{&rep, sizeof(rep)},
+			       {(void *)(uintptr_t)data, len}};
+
+	if (!c || c->kind != API_CTL)
+		return;
+	/* one that does not read its answers: its end comes as an event,
+	 * since the caller may be in the middle of a request of its own */
+	if (passed_send(c->fd, iov, 2, -1) < 0)
+		shutdown(c->fd, SHUT_RDWR);
 }
 
 void ctl_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now)

@@ -24,10 +24,12 @@ void divert_init(struct api *a)
 	list_init(&a->dv.conns);
 	list_init(&a->dv.secure);
 	list_init(&a->dv.held);
+	list_init(&a->dv.waits);
 }
 
 void divert_fini(struct api *a)
 {
+	attls_fini(a);
 	free(a->dv.set.at);
 	free(a->dv.next.at);
 	free(a->dv.added.at);
@@ -320,7 +322,7 @@ static bool take_rule(struct api *a, struct divert_msg *m, mono_t now)
 }
 
 /* False: a word that only stackd says, or a rule that cannot be. */
-static bool heard(struct api *a, struct divert_msg *m, mono_t now)
+static bool heard(struct api *a, struct divert_msg *m, int fd, mono_t now)
 {
 	switch ((enum divert_op)m->op) {
 	case DIVERT_BEGIN:
@@ -351,6 +353,9 @@ static bool heard(struct api *a, struct divert_msg *m, mono_t now)
 	case DIVERT_ABOUT:
 		divert_about(a, m);
 		return true;
+	case DIVERT_ANSWER:
+		attls_answer(a, m, fd);
+		return true;
 	case DIVERT_READY:
 	case DIVERT_SOCKET:
 	case DIVERT_CONNECTED:
@@ -358,6 +363,7 @@ static bool heard(struct api *a, struct divert_msg *m, mono_t now)
 	case DIVERT_LISTENER:
 	case DIVERT_UNLISTEN:
 	case DIVERT_INTRODUCED:
+	case DIVERT_CONTROL:
 	case DIVERT__LAST:
 		break;
 	}
@@ -371,6 +377,7 @@ static bool hear_some(struct api *a, mono_t now)
 		struct divert_msg m;
 		int fds[DIVERT_FDS];
 		int r = divert_recv(a->dv.peer->fd, &m, fds);
+		bool good = r == 1 && heard(a, &m, fds[0], now);
 
 		for (int k = 0; k < DIVERT_FDS; k++) {
 			if (fds[k] >= 0)
@@ -378,7 +385,7 @@ static bool hear_some(struct api *a, mono_t now)
 		}
 		if (r == -EAGAIN)
 			return false;
-		if (r == 1 && heard(a, &m, now))
+		if (good)
 			continue;
 		a->counters.bad_records += r == 1 || r == -EPROTO;
 		peer_end(a, now);

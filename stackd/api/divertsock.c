@@ -38,6 +38,7 @@ void divert_forget(struct api *a, struct api_sock *c)
 		return;
 	if (c->state == API_S_HELD)
 		a->dv.n_held--;
+	attls_gone(a, c);
 	list_remove(&c->dv->node);
 	free(c->dv->attls);
 	free(c->dv);
@@ -61,8 +62,7 @@ static void tell_error(struct api *a, enum divert_op op, uint64_t serial,
 
 /* ---- a pair of ends ------------------------------------------------------ */
 
-/* Message with descriptors, only while no older words wait. */
-static int tell_with(struct api *a, struct divert_msg *m, const int *fds, int n)
+int divert_tell_with(struct api *a, struct divert_msg *m, const int *fds, int n)
 {
 	if (!a->dv.peer || !a->dv.live)
 		return -ENOTCONN;
@@ -175,7 +175,7 @@ static int pass_out(struct api *a, struct api_sock *c,
 	proto_addr_put(to, &m.sock.remote);
 	fds[0] = c->fd;
 	fds[1] = pair[1];
-	r = tell_with(a, &m, fds, 2);
+	r = divert_tell_with(a, &m, fds, 2);
 	close(pair[1]);
 	if (r < 0) {
 		close(pair[0]);
@@ -493,7 +493,7 @@ static int give_in(struct api *a, struct api_sock *c,
 	proto_addr_put(&remote, &m.sock.remote);
 	r = api_watch(a, c);
 	if (r == 0)
-		r = tell_with(a, &m, &pair[1], 1);
+		r = divert_tell_with(a, &m, &pair[1], 1);
 	close(pair[1]);
 	return r;
 }
@@ -594,8 +594,10 @@ void divert_about(struct api *a, const struct divert_msg *m)
 		return;
 	if (!c->dv->attls)
 		c->dv->attls = malloc(sizeof(*c->dv->attls));
-	if (c->dv->attls)
-		*c->dv->attls = m->attls;
+	if (!c->dv->attls)
+		return;
+	*c->dv->attls = m->attls;
+	attls_changed(a, c);
 }
 
 int divert_attls(const struct api *a, const struct api_sock *c,
@@ -651,7 +653,7 @@ void divert_introduce(struct api *a, struct divert_msg *m, mono_t now)
 			    : -ECONNREFUSED;
 	}
 	if (r == 0) {
-		r = tell_with(a, &rep, &fd, 1);
+		r = divert_tell_with(a, &rep, &fd, 1);
 		close(fd);
 		if (r == 0)
 			return;

@@ -145,6 +145,16 @@ struct api_uid {
 	uint32_t n;
 };
 
+#define API_ATTLS_WAITS_MAX 4096 /* requests of programs under way */
+#define API_ATTLS_WAIT_MS 10000  /* for the diverter's answer */
+#define API_ATTLS_ENDS 64        /* failures remembered behind the end */
+
+/* What is left to tell of a connection that has ended. */
+struct api_attls_end {
+	uint64_t cookie; /* of the program's socket, 0 = none */
+	struct attls_info info;
+};
+
 #define API_DIVERT_QUEUE_MAX 65536 /* messages that wait for the diverter */
 #define API_DIVERT_BATCH 256
 #define API_HELD_MAX 4096 /* connections that wait for it */
@@ -169,6 +179,10 @@ struct api_divert {
 	uint32_t n_held;
 	struct divert_msg *queue; /* ring, while its socket is full */
 	uint32_t q_head, q_n, q_cap;
+	struct list waits; /* struct attls_wait, oldest first */
+	uint32_t n_waits, last_token;
+	struct api_attls_end ends[API_ATTLS_ENDS]; /* ring */
+	uint32_t next_end;
 };
 
 #define API_CHUNK 256
@@ -352,6 +366,10 @@ void divert_drain(struct api *a, mono_t now);
 void divert_flush(struct api *a, mono_t now);
 /* A message without descriptors; waits in the queue if need be. */
 void divert_tell(struct api *a, struct divert_msg *m, mono_t now);
+/* The same with `n` descriptors, borrowed; only while no older words wait. 0;
+ * -EAGAIN; -ENOTCONN: nobody is there. */
+int divert_tell_with(struct api *a, struct divert_msg *m, const int *fds,
+		     int n) MUST_USE;
 /* The rule that covers a program's port; NULL: none, or it says "pass".
  * `index` is 0 at first and goes on behind the rule found: several may cover
  * one listener. */
@@ -396,7 +414,31 @@ void divert_reset(struct api *a, const struct divert_msg *m, mono_t now);
 void divert_again(struct api *a, struct api_sock *c, bool expired, mono_t now);
 void divert_forget(struct api *a, struct api_sock *c); /* frees c->dv */
 
+/* ---- attls.c: what programs want of the diverter (client/attls.h) */
+/* PROTO_ATTLS about `c`, whose program's end is `fd`. 0 with the answer in
+ * data and *ret_len; 1: it comes later by ctl_answer(); negative errno. */
+int attls_ask(struct api *a, const struct api_sock *ctl, struct api_sock *c,
+	      int fd, const struct proto_req *rq, void *data, uint32_t *ret_len,
+	      mono_t now) MUST_USE;
+/* The same about a socket whose connection is no more. */
+int attls_ask_ended(const struct api *a, uint64_t cookie,
+		    const struct proto_req *rq, void *data,
+		    uint32_t *ret_len) MUST_USE;
+/* The diverter's word: an answer, with a descriptor or -1 (borrowed). */
+void attls_answer(struct api *a, const struct divert_msg *m, int fd);
+/* c->dv->attls has changed; c is about to be forgotten. */
+void attls_changed(struct api *a, const struct api_sock *c);
+void attls_gone(struct api *a, const struct api_sock *c);
+/* Requests that the diverter did not answer. */
+mono_t attls_deadline(const struct api *a);
+void attls_expire(struct api *a, mono_t now);
+void attls_fini(struct api *a);
+
 /* ---- ctl.c */
+/* The answer to a request of before: on the control connection of serial
+ * `ctl`, if that is still there. */
+void ctl_answer(struct api *a, uint64_t ctl, int error, const void *data,
+		uint32_t len);
 void ctl_accept(struct api *a, struct api_sock *acc, mono_t now);
 void ctl_event(struct api *a, struct api_sock *c, uint32_t ev, mono_t now);
 

@@ -83,6 +83,7 @@ static const char *rules_differ(const struct tlsd_rule *a,
 	SAME(user_given);
 	SAME(uid);
 	SAME_TEXT(program);
+	SAME(controlled);
 	SAME(closed);
 	SAME(family);
 	SAME(at);

@@ -148,7 +148,8 @@ class Tree:
     def code(self):
         """The product's own C files."""
         for rel, text in self.sources(".c", ".h"):
-            if not rel.startswith("tests/"):
+            # etc/examples is written for others, who have libcouplet alone
+            if not rel.startswith(("tests/", "etc/")):
                 yield rel, text
 
 

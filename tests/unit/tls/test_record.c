@@ -215,6 +215,80 @@ static void close_notify_is_an_end(void **state)
 	two_close(&t);
 }
 
+static void expect_bytes(struct tls_session *s, const char *text)
+{
+	char buf[64];
+
+	assert_int_equal(tls_session_read(s, buf, sizeof buf), strlen(text));
+	assert_memory_equal(buf, text, strlen(text));
+}
+
+static void new_keys_both_ways(void **state)
+{
+	char buf[8];
+	struct two t;
+
+	open_two(*state, &t, TLS_1_3);
+	assert_int_equal(tls_session_read(t.c, buf, 8), -EAGAIN); /* tickets */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(t.pipe->up.len, 0);
+		assert_int_equal(tls_session_update_keys(t.c), 0);
+		assert_true(t.pipe->up.len > 0);
+		assert_int_equal(tls_session_write(t.c, "there", 5), 5);
+		expect_bytes(t.s, "there");
+		/* the server answers with its own when it speaks: two records
+		 * of 22 bytes and what is in them */
+		assert_int_equal(tls_session_write(t.s, "back", 4), 4);
+		assert_int_equal(t.pipe->down.len, 22 + 5 + 22 + 4);
+		expect_bytes(t.c, "back");
+	}
+	two_close(&t);
+}
+
+/* Behind the record that is held, and in front of what comes later. */
+static void new_keys_wait_for_the_wire(void **state)
+{
+	struct two t;
+	char buf[8];
+
+	open_two(*state, &t, TLS_1_3);
+	assert_int_equal(tls_session_read(t.c, buf, 8), -EAGAIN);
+	t.pipe->up.room = 0;
+	assert_int_equal(tls_session_write(t.c, "before", 6), 6);
+	assert_int_equal(tls_session_update_keys(t.c), -EAGAIN);
+	assert_int_equal(tls_session_update_keys(t.c), -EAGAIN);
+	assert_true(tls_session_wants(t.c) & TLS_WANTS_OUT);
+	assert_int_equal(tls_session_write(t.c, "behind", 6), -EAGAIN);
+	t.pipe->up.room = SIZE_MAX;
+	assert_int_equal(tls_session_flush(t.c), 0);
+	assert_false(tls_session_wants(t.c) & TLS_WANTS_OUT);
+	assert_int_equal(tls_session_write(t.c, "behind", 6), 6);
+	expect_bytes(t.s, "before");
+	expect_bytes(t.s, "behind");
+	/* the update itself is held */
+	t.pipe->up.room = 0;
+	assert_int_equal(tls_session_update_keys(t.c), -EAGAIN);
+	assert_int_equal(tls_session_write(t.c, "behind", 6), -EAGAIN);
+	assert_int_equal(tls_session_close(t.c), -EAGAIN);
+	t.pipe->up.room = SIZE_MAX;
+	assert_int_equal(tls_session_flush(t.c), 0);
+	assert_int_equal(tls_session_close(t.c), 0);
+	assert_int_equal(tls_session_read(t.s, buf, 8), 0);
+	assert_int_equal(tls_session_update_keys(t.c), -ENOTCONN);
+	two_close(&t);
+}
+
+static void no_new_keys_before_tls13(void **state)
+{
+	struct two t;
+
+	open_two(*state, &t, TLS_1_2);
+	assert_int_equal(tls_session_update_keys(t.c), -EPROTONOSUPPORT);
+	assert_int_equal(tls_session_write(t.c, "there", 5), 5);
+	expect_bytes(t.s, "there");
+	two_close(&t);
+}
+
 static void a_held_close_is_flushed(void **state)
 {
 	char buf[8];
@@ -380,6 +454,12 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(a_full_wire_holds_one_record, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(close_notify_is_an_end, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(new_keys_both_ways, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(new_keys_wait_for_the_wire, fix_setup,
+					fix_teardown),
+	cmocka_unit_test_setup_teardown(no_new_keys_before_tls13, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(a_held_close_is_flushed, fix_setup,
 					fix_teardown),

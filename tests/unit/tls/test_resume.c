@@ -91,6 +91,41 @@ static void tls12_resumes(void **state)
 	second_time(*state, TLS_1_2);
 }
 
+/* One that is forgotten on the way: before its ticket has come, or behind. */
+static void forget_one(struct rig *r, bool late)
+{
+	struct two t;
+	char buf[8];
+
+	two_again(&t, r->cp, r->sp, "server.test");
+	assert_int_equal(t.rc, 0);
+	if (!late)
+		assert_int_equal(tls_session_forget(t.c), 0);
+	assert_int_equal(tls_session_write(t.s, "x", 1), 1);
+	assert_int_equal(tls_session_read(t.c, buf, sizeof buf), 1);
+	if (late)
+		assert_int_equal(tls_session_forget(t.c), 0);
+	assert_int_equal(tls_session_forget(t.s), -EOPNOTSUPP);
+	two_close(&t);
+}
+
+static void a_forgotten_session_is_not_resumed(void **state)
+{
+	static const enum tls_version versions[] = {TLS_1_2, TLS_1_3};
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		struct rig r;
+
+		rig_init(&r, *state, versions[i]);
+		for (int late = 0; late < 2; late++) {
+			forget_one(&r, late);
+			assert_false(resumed(r.cp, r.sp, "server.test"));
+			assert_true(resumed(r.cp, r.sp, "server.test"));
+		}
+		rig_fini(&r);
+	}
+}
+
 static void another_machine_with_the_same_key(void **state)
 {
 	uint8_t key[TLS_TICKET_KEY_LEN];
@@ -240,6 +275,8 @@ static void limits_of_the_cache(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(a_forgotten_session_is_not_resumed,
+					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(tls13_resumes, fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(tls12_resumes, fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(another_machine_with_the_same_key,
