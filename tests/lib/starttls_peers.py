@@ -10,11 +10,10 @@ import glob
 import os
 import pwd
 import shutil
-import socket
 import ssl
 
 from couplet_net import WORK, Failure, run
-from proxynet import Server, exactly, read_all
+from proxynet import Server, exactly
 from tls_net import CERTS
 
 PASSWORD = "correct-horse-battery"
@@ -224,8 +223,8 @@ def hercules(side):
 
 class StartTls:
     """A TELNET server that offers START_TLS (option 46), for which Debian has
-    none: it asks for a name, greets, and ends when it is said "bye". `tls` is
-    the name of its certificate; None: it offers nothing."""
+    none: it asks for a name and greets until the client goes. `tls` is the
+    name of its certificate; None: it offers nothing."""
 
     IAC_DO = b"\xff\xfd\x2e"
     IAC_WILL = b"\xff\xfb\x2e"
@@ -250,17 +249,9 @@ class StartTls:
             c.sendall(self.FOLLOWS)
             c = self.context.wrap_socket(c, server_side=True)
         c.sendall(self.ECHO + b"who are you? ")
-        self.talk(c)
-        if self.context:
-            c.unwrap()
-        else:
-            c.shutdown(socket.SHUT_WR)
-            read_all(c)
-
-    def talk(self, c):
-        """A line ends with CR LF, or CR NUL [RFC1123 3.3.1]."""
         line = b""
         while byte := c.recv(1):
+            # a line ends with CR LF, or CR NUL [RFC1123 3.3.1]
             if byte != b"\r":
                 line += byte
                 continue
@@ -268,8 +259,6 @@ class StartTls:
             line = b""
             self.heard.append(said)
             c.sendall(b"welcome, " + said + b"\r\n")
-            if said.endswith(b"bye"):
-                return
 
     def close(self):
         self.server.close()

@@ -614,12 +614,13 @@ def test_telnet_client(net):
             c = telnet(family)
             wait_for(lambda c=c: "welcome, bye" in c.text(), "the server", 60)
             check("welcome, jane" in c.text(), c.text())
+            c.stop()
             c = s3270(net.prog, script=(
                 f"Connect(\"A:{host_in_url(net.address('h', family))}:23\")",
                 "Expect(\"who are you\",50)", "String(\"jane bye\")",
-                "Enter()", "Wait(50,Disconnect)"))
-            wait_for(lambda s=server: b"jane bye" in s.heard,
-                     "s3270 to say who it is", 60)
+                "Enter()", "Expect(\"welcome, jane bye\",50)"))
+            check(c.wait(60) == 0 and "error" not in c.text(), c.text())
+            check(b"jane bye" in server.heard, f"heard {server.heard}")
             server.close()
     nothing_in_clear(wire, "jane", "who are you")
     check(wire.has(StartTls.FOLLOWS), "the trace shows what is in clear")
@@ -643,6 +644,7 @@ def test_telnet_client(net):
     server = StartTls(net, 4, 2323, None)
     c = telnet()
     wait_for(lambda: "welcome, bye" in c.text(), "the server in clear", 60)
+    c.stop()
     server.close()
     tlsd.idle()
     tlsd.stop()
