@@ -37,6 +37,19 @@ static const struct {
 	{"FTP", "printd"},
 	{"FTPP", "printd"},
 	{"SBCS", "printd"},
+	/* typed at a console */
+	{"PORT", "the console, stackctl"},
+	{"KILL", "the console, printctl"},
+	{"REACT", "the console, printctl"},
+	{"REACTIVATE", "the console, printctl"},
+	/* of IPv6/VSE, and of no daemon here */
+	{"SMNT", "BSTTFTPS, the FTP server"},
+	{"BSSTISX", "BSTTFTPS, the FTP server"},
+	{"FTP-IP", "BSTTFTPS, the FTP server"},
+	{"FTP-IP6", "BSTTFTPS, the FTP server"},
+	{"USER", "BSTTFTPC, the FTP client"},
+	{"PASS", "BSTTFTPC, the FTP client"},
+	{"STOR", "BSTTFTPC, the FTP client"},
 };
 
 /* Edits (insert, delete, replace, swap two) that turn a into b. */

@@ -1,7 +1,7 @@
 /* Key files in every form, and what is said about those that are wrong. */
+#include "base/ebcdic.h"
 #include "keys/keyfile.h"
 #include "keys/make.h"
-#include "base/ebcdic.h"
 #include "keys/text.h"
 #include "unit.h"
 
