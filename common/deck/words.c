@@ -21,6 +21,7 @@ static const struct {
 	{"ATTLS", "tlsd"},
 	{"KEYRING", "tlsd and proxyd"},
 	{"KEYFILE", "tlsd and proxyd"},
+	{"PASSFILE", "tlsd and proxyd"},
 	{"SECTYPE", "tlsd and proxyd"},
 	{"OPTION", "tlsd and proxyd"},
 	{"HANDSHAKE_SERVER", "tlsd and proxyd"},
