@@ -133,6 +133,7 @@ static void check_lu(const struct printd_builder *b, struct printd_lu *lu,
 	check_partners(b, lu);
 }
 
+/* A note about the deck as a whole stands at its end. */
 static void deck_wide(const struct printd_builder *b,
 		      enum deck_severity severity, const char *text)
 {
@@ -140,7 +141,23 @@ static void deck_wide(const struct printd_builder *b,
 	uint32_t line;
 
 	deck_end(b->source, &file, &line);
-	deck_note(b->report, severity, file, line, 0, "%s", text);
+	deck_note(b->report, severity, file, line, 1, "%s", text);
+}
+
+/* The command that names the table, not one that says what a name means. */
+static void sbcs_note(const struct printd_builder *b,
+		      enum deck_severity severity, const char *text)
+{
+	const struct deck_command *c;
+	uint32_t it = 0;
+
+	while ((c = deck_next(b->source, &it))) {
+		if (strcmp(c->keyword, "SBCS") == 0 && c->n_operands == 1) {
+			deck_note(b->report, severity, c->file, c->line,
+				  c->operands[0].column, "%s", text);
+			return;
+		}
+	}
 }
 
 static void check_sbcs(const struct printd_builder *b)
@@ -156,14 +173,14 @@ static void check_sbcs(const struct printd_builder *b)
 		snprintf(text, sizeof text, "SBCS %s is taken to mean %s",
 			 b->d->sbcs, page);
 		if (strcmp(page, b->d->sbcs) != 0 && !b->d->n_aliases)
-			deck_wide(b, DECK_INFO, text);
+			sbcs_note(b, DECK_INFO, text);
 		return;
 	}
 	snprintf(text, sizeof text,
 		 "SBCS %s: expected an EBCDIC code page, or SBCS %s page "
 		 "beside it to say which one that is",
 		 b->d->sbcs, b->d->sbcs);
-	deck_wide(b, DECK_ERROR, text);
+	sbcs_note(b, DECK_ERROR, text);
 }
 
 void printd_deck_check(struct printd_builder *b)

@@ -99,15 +99,51 @@ static void put(const struct export *e, const char *line)
 	e->d->write(e->d->arg, line, strlen(line));
 }
 
-static void put_type(struct export *e, const char *name, bool total)
+/* The family's line for people; all that display_metrics() exports. */
+static const char *help_of(const char *name)
 {
-	char line[128];
+	static const char *const texts[][2] = {
+		{"uptime_seconds", "age of the daemon"},
+		{"connections", "connections now"},
+		{"udp_flows", "UDP flows now"},
+		{"accepted", "connections accepted"},
+		{"denied", "clients refused by ALLOW and DENY"},
+		{"limited", "clients refused at a limit"},
+		{"accept_failed", "connections that could not be accepted"},
+		{"ended", "connections ended, by cause"},
+		{"bytes", "bytes received, by side"},
+		{"handshakes", "TLS handshakes that succeeded, by side"},
+		{"handshakes_failed", "TLS handshakes that failed, by side"},
+		{"resumed", "TLS handshakes that resumed, by side"},
+		{"ftp_data", "data connections of FTP"},
+		{"udp_flows_begun", "UDP flows begun"},
+		{"udp_datagrams", "UDP datagrams passed on, by side"},
+		{"udp_dropped", "UDP datagrams dropped"},
+		{"udp_limited", "UDP flows refused at a limit"},
+		{"proxy_connections", "connections of this PROXY now"},
+		{"proxy_accepted", "connections accepted by this PROXY"},
+		{"proxy_bytes_in", "bytes from clients of this PROXY"},
+		{"proxy_bytes_out", "bytes to clients of this PROXY"},
+		{"proxy_targets_up", "targets of this PROXY that answer"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		if (strcmp(texts[i][0], name) == 0)
+			return texts[i][1];
+	}
+	return name;
+}
+
+static void put_type(struct export *e, const char *name, const char *help,
+		     bool total)
+{
+	char line[256];
 
 	if (strcmp(e->last, name) == 0)
 		return;
 	snprintf(e->last, sizeof e->last, "%s", name);
-	snprintf(line, sizeof line, "# TYPE %s %s\n", name,
-		 total ? "counter" : "gauge");
+	snprintf(line, sizeof line, "# HELP %s %s\n# TYPE %s %s\n", name, help,
+		 name, total ? "counter" : "gauge");
 	put(e, line);
 }
 
@@ -119,7 +155,7 @@ static void sample(void *arg, const char *name, const char *label,
 
 	snprintf(full, sizeof full, "couplet_proxy_%s%s", name,
 		 total ? "_total" : "");
-	put_type(e, full, total);
+	put_type(e, full, help_of(name), total);
 	snprintf(line, sizeof line, "%s{name=\"%s\"%s%s%s%s%s} %llu\n", full,
 		 e->d->pd->deck.name, label ? "," : "", label ? label : "",
 		 label ? "=\"" : "", label ? label_value : "",

@@ -84,6 +84,7 @@ enum counter_kind {
 struct counter_sample {
 	const char *group; /* "tcp" */
 	const char *name;  /* "segs_in"; for drops the reason's name */
+	const char *help;  /* what it counts */
 	const char *label; /* name of a Prometheus label whose value is
 			    * label_value, or NULL */
 	const char *label_value;

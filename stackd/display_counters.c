@@ -5,102 +5,132 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A counter of a struct, found by its offset: name, offset, kind. */
+/* A counter of a struct, found by its offset. */
 struct field {
-	const char *name;
+	const char *name, *help;
 	size_t offset;
 	bool small; /* uint32_t */
 	enum counter_kind kind;
 };
 
-#define TOTAL(type, name) \
+#define TOTAL(type, name, help) \
 	{ \
-#name, offsetof(struct type, name), false, COUNTER_TOTAL \
+#name, help, offsetof(struct type, name), false, COUNTER_TOTAL \
 	}
-#define GAUGE32(type, name) \
+#define GAUGE32(type, name, help) \
 	{ \
-#name, offsetof(struct type, name), true, COUNTER_GAUGE \
+#name, help, offsetof(struct type, name), true, COUNTER_GAUGE \
 	}
-#define GAUGE(type, name) \
+#define GAUGE(type, name, help) \
 	{ \
-#name, offsetof(struct type, name), false, COUNTER_GAUGE \
+#name, help, offsetof(struct type, name), false, COUNTER_GAUGE \
 	}
 
 static const struct field ip_fields[] = {
-	TOTAL(ip_counters, rx_packets),    TOTAL(ip_counters, rx_delivered),
-	TOTAL(ip_counters, tx_packets),    TOTAL(ip_counters, fragments_in),
-	TOTAL(ip_counters, fragments_out), TOTAL(ip_counters, reassembled),
-	TOTAL(ip_counters, icmp_in),       TOTAL(ip_counters, icmp_out),
-	TOTAL(ip_counters, arp_in),        TOTAL(ip_counters, arp_out),
-	TOTAL(ip_counters, nd_in),         TOTAL(ip_counters, nd_out),
-	TOTAL(ip_counters, dad_conflicts),
+	TOTAL(ip_counters, rx_packets, "IP packets received"),
+	TOTAL(ip_counters, rx_delivered, "IP packets handed to a protocol"),
+	TOTAL(ip_counters, tx_packets, "IP packets sent"),
+	TOTAL(ip_counters, fragments_in, "fragments received"),
+	TOTAL(ip_counters, fragments_out, "fragments sent"),
+	TOTAL(ip_counters, reassembled, "packets put together from fragments"),
+	TOTAL(ip_counters, icmp_in, "ICMP and ICMPv6 messages received"),
+	TOTAL(ip_counters, icmp_out, "ICMP and ICMPv6 messages sent"),
+	TOTAL(ip_counters, arp_in, "ARP packets received"),
+	TOTAL(ip_counters, arp_out, "ARP packets sent"),
+	TOTAL(ip_counters, nd_in, "neighbour discovery messages received"),
+	TOTAL(ip_counters, nd_out, "neighbour discovery messages sent"),
+	TOTAL(ip_counters, dad_conflicts,
+	      "own addresses found in use by others"),
 };
 
 static const struct field tcp_fields[] = {
-	TOTAL(tcp_stats, segs_in),
-	TOTAL(tcp_stats, segs_out),
-	TOTAL(tcp_stats, bytes_in),
-	TOTAL(tcp_stats, bytes_out),
-	TOTAL(tcp_stats, retrans_segs),
-	TOTAL(tcp_stats, rto_timeouts),
-	TOTAL(tcp_stats, fast_recoveries),
-	TOTAL(tcp_stats, sack_recoveries),
-	TOTAL(tcp_stats, dsack_in),
-	TOTAL(tcp_stats, ooo_in),
-	TOTAL(tcp_stats, dup_in),
-	TOTAL(tcp_stats, active_opens),
-	TOTAL(tcp_stats, passive_opens),
-	TOTAL(tcp_stats, failed_opens),
-	TOTAL(tcp_stats, resets_in),
-	TOTAL(tcp_stats, resets_out),
-	TOTAL(tcp_stats, established),
-	TOTAL(tcp_stats, challenge_acks),
-	TOTAL(tcp_stats, cookies_sent),
-	TOTAL(tcp_stats, cookies_ok),
-	TOTAL(tcp_stats, zero_window_probes),
-	TOTAL(tcp_stats, keep_probes),
-	TOTAL(tcp_stats, timewait_made),
-	TOTAL(tcp_stats, timewait_reused),
-	TOTAL(tcp_stats, spurious_rto),
-	TOTAL(tcp_stats, spurious_recoveries),
-	TOTAL(tcp_stats, loss_probes),
-	TOTAL(tcp_stats, mtu_black_holes),
-	TOTAL(tcp_stats, ecn_ce_in),
+	TOTAL(tcp_stats, segs_in, "segments received"),
+	TOTAL(tcp_stats, segs_out, "segments sent"),
+	TOTAL(tcp_stats, bytes_in, "payload bytes received"),
+	TOTAL(tcp_stats, bytes_out, "payload bytes sent"),
+	TOTAL(tcp_stats, retrans_segs, "segments sent again"),
+	TOTAL(tcp_stats, rto_timeouts, "retransmission timeouts"),
+	TOTAL(tcp_stats, fast_recoveries, "fast recoveries begun"),
+	TOTAL(tcp_stats, sack_recoveries, "of these by SACK"),
+	TOTAL(tcp_stats, dsack_in, "duplicate SACK blocks received"),
+	TOTAL(tcp_stats, ooo_in, "segments received out of order"),
+	TOTAL(tcp_stats, dup_in, "segments received twice"),
+	TOTAL(tcp_stats, active_opens, "connections that programs began"),
+	TOTAL(tcp_stats, passive_opens, "connections that peers began"),
+	TOTAL(tcp_stats, failed_opens,
+	      "connections that were never established"),
+	TOTAL(tcp_stats, resets_in, "RST segments received"),
+	TOTAL(tcp_stats, resets_out, "RST segments sent"),
+	TOTAL(tcp_stats, established, "connections that were established"),
+	TOTAL(tcp_stats, challenge_acks, "challenge ACKs sent"),
+	TOTAL(tcp_stats, cookies_sent, "SYN cookies sent"),
+	TOTAL(tcp_stats, cookies_ok, "connections made from SYN cookies"),
+	TOTAL(tcp_stats, zero_window_probes, "probes of a closed window"),
+	TOTAL(tcp_stats, keep_probes, "keep-alive probes"),
+	TOTAL(tcp_stats, timewait_made, "connections that entered TIME-WAIT"),
+	TOTAL(tcp_stats, timewait_reused, "TIME-WAITs that a new SYN ended"),
+	TOTAL(tcp_stats, spurious_rto, "timeouts that proved needless"),
+	TOTAL(tcp_stats, spurious_recoveries,
+	      "recoveries that proved needless"),
+	TOTAL(tcp_stats, loss_probes, "tail loss probes"),
+	TOTAL(tcp_stats, mtu_black_holes,
+	      "paths found to swallow large packets"),
+	TOTAL(tcp_stats, ecn_ce_in, "segments marked by congestion (CE)"),
 };
 
 static const struct field stack_fields[] = {
-	TOTAL(stack_counters, udp_in),
-	TOTAL(stack_counters, udp_out),
-	TOTAL(stack_counters, udp_no_port),
-	TOTAL(stack_counters, udp_bad),
-	TOTAL(stack_counters, udp_rcvbuf_full),
-	TOTAL(stack_counters, sock_limit),
-	TOTAL(stack_counters, loopback_frames),
-	GAUGE32(stack_counters, socks),
-	GAUGE32(stack_counters, timewaits),
-	GAUGE32(stack_counters, listeners),
+	TOTAL(stack_counters, udp_in, "UDP datagrams received"),
+	TOTAL(stack_counters, udp_out, "UDP datagrams sent"),
+	TOTAL(stack_counters, udp_no_port,
+	      "UDP datagrams to a port that nobody has"),
+	TOTAL(stack_counters, udp_bad,
+	      "UDP datagrams with a wrong length or checksum"),
+	TOTAL(stack_counters, udp_rcvbuf_full,
+	      "UDP datagrams lost to a full receive buffer"),
+	TOTAL(stack_counters, sock_limit, "sockets refused at the limit"),
+	TOTAL(stack_counters, loopback_frames, "packets over the loopback"),
+	GAUGE32(stack_counters, socks, "sockets now"),
+	GAUGE32(stack_counters, timewaits, "connections in TIME-WAIT now"),
+	GAUGE32(stack_counters, listeners, "listeners now"),
 };
 
 static const struct field api_fields[] = {
-	TOTAL(api_counters, accepted),      TOTAL(api_counters, refused),
-	TOTAL(api_counters, bad_records),   TOTAL(api_counters, control_calls),
-	TOTAL(api_counters, dgram_dropped), TOTAL(api_counters, diverted),
-	TOTAL(api_counters, divert_held),   TOTAL(api_counters, divert_refused),
-	GAUGE32(api_counters, open),
+	TOTAL(api_counters, accepted, "sockets that programs opened"),
+	TOTAL(api_counters, refused, "programs turned away"),
+	TOTAL(api_counters, bad_records,
+	      "records of programs that made no sense"),
+	TOTAL(api_counters, control_calls,
+	      "calls that carried an address or an option"),
+	TOTAL(api_counters, dgram_dropped,
+	      "datagrams that a program did not take in time"),
+	TOTAL(api_counters, diverted, "connections given to tlsd"),
+	TOTAL(api_counters, divert_held, "connections held for a tlsd"),
+	TOTAL(api_counters, divert_refused,
+	      "connections refused for want of a tlsd"),
+	GAUGE32(api_counters, open, "sockets of programs now"),
 };
 
 static const struct field loop_fields[] = {
-	TOTAL(loop_stats, rounds),     TOTAL(loop_stats, waits),
-	TOTAL(loop_stats, events),     TOTAL(loop_stats, packets_in),
-	TOTAL(loop_stats, frames_out), TOTAL(loop_stats, timer_fires),
+	TOTAL(loop_stats, rounds, "turns of the loop"),
+	TOTAL(loop_stats, waits, "turns that waited"),
+	TOTAL(loop_stats, events, "events handled"),
+	TOTAL(loop_stats, packets_in, "packets taken from adapters"),
+	TOTAL(loop_stats, frames_out, "frames given to adapters"),
+	TOTAL(loop_stats, timer_fires, "turns that a timer began"),
 };
 
 static const struct field osa_fields[] = {
-	TOTAL(osa_info, rx_frames),   TOTAL(osa_info, rx_bytes),
-	TOTAL(osa_info, rx_gso),      TOTAL(osa_info, rx_drops),
-	TOTAL(osa_info, tx_frames),   TOTAL(osa_info, tx_bytes),
-	TOTAL(osa_info, tx_gso),      TOTAL(osa_info, tx_drops),
-	TOTAL(osa_info, rx_syscalls), TOTAL(osa_info, tx_syscalls),
+	TOTAL(osa_info, rx_frames, "frames received"),
+	TOTAL(osa_info, rx_bytes, "bytes received"),
+	TOTAL(osa_info, rx_gso,
+	      "frames received that stand for several segments"),
+	TOTAL(osa_info, rx_drops, "frames received and dropped"),
+	TOTAL(osa_info, tx_frames, "frames sent"),
+	TOTAL(osa_info, tx_bytes, "bytes sent"),
+	TOTAL(osa_info, tx_gso, "frames sent that stand for several segments"),
+	TOTAL(osa_info, tx_drops, "frames that could not be sent"),
+	TOTAL(osa_info, rx_syscalls, "system calls to receive"),
+	TOTAL(osa_info, tx_syscalls, "system calls to send"),
 };
 
 struct walk {
@@ -117,6 +147,7 @@ static void walk_fields(struct walk *w, const struct field *f, size_t n,
 		uint32_t small;
 
 		w->s.name = f[i].name;
+		w->s.help = f[i].help;
 		w->s.kind = f[i].kind;
 		if (f[i].small) {
 			memcpy(&small, p, sizeof small);
@@ -133,6 +164,7 @@ static void walk_drops(struct walk *w, const uint64_t *drops, unsigned n,
 		       const char *(*name)(unsigned))
 {
 	w->s.name = "drops";
+	w->s.help = "packets that went no further, by reason";
 	w->s.kind = COUNTER_TOTAL;
 	w->s.label = "reason";
 	for (unsigned i = 1; i < n; i++) {
@@ -173,10 +205,12 @@ static void walk_engine(struct walk *w, const struct display *d)
 static void walk_pool(struct walk *w, const struct display *d)
 {
 	static const struct field fields[] = {
-		GAUGE(pkt_pool, used_bytes),
-		GAUGE(pkt_pool, cached_bytes),
-		GAUGE(pkt_pool, limit_bytes),
-		TOTAL(pkt_pool, refused),
+		GAUGE(pkt_pool, used_bytes, "bytes of packet buffers in use"),
+		GAUGE(pkt_pool, cached_bytes,
+		      "bytes of packet buffers kept for use"),
+		GAUGE(pkt_pool, limit_bytes,
+		      "most bytes of packet buffers in use"),
+		TOTAL(pkt_pool, refused, "packet buffers refused at the limit"),
 	};
 
 	_Static_assert(sizeof(size_t) == sizeof(uint64_t), "64-bit machines");
@@ -284,14 +318,16 @@ static void escape(char *dst, size_t len, const char *src)
 	dst[n] = '\0';
 }
 
-static void put_type(struct export *e, const char *name, const char *type)
+static void put_type(struct export *e, const char *name, const char *type,
+		     const char *help)
 {
-	char line[128];
+	char line[256];
 
 	if (strcmp(e->last, name) == 0)
 		return;
 	snprintf(e->last, sizeof e->last, "%s", name);
-	snprintf(line, sizeof line, "# TYPE %s %s\n", name, type);
+	snprintf(line, sizeof line, "# HELP %s %s\n# TYPE %s %s\n", name, help,
+		 name, type);
 	put(e->d, line);
 }
 
@@ -303,7 +339,7 @@ static void put_sample(void *arg, const struct counter_sample *s)
 
 	snprintf(name, sizeof name, "couplet_%s_%s%s", s->group, s->name,
 		 total ? "_total" : "");
-	put_type(e, name, total ? "counter" : "gauge");
+	put_type(e, name, total ? "counter" : "gauge", s->help);
 	if (s->label) {
 		escape(value, sizeof value, s->label_value);
 		snprintf(line, sizeof line, "%s{id=\"%s\",%s=\"%s\"} %llu\n",
@@ -316,11 +352,12 @@ static void put_sample(void *arg, const struct counter_sample *s)
 	put(e->d, line);
 }
 
-static void put_gauge(struct export *e, const char *name, double v)
+static void put_gauge(struct export *e, const char *name, const char *help,
+		      double v)
 {
 	char line[160];
 
-	put_type(e, name, "gauge");
+	put_type(e, name, "gauge", help);
 	snprintf(line, sizeof line, "%s{id=\"%s\"} %.17g\n", name,
 		 e->d->deck->id, v);
 	put(e->d, line);
@@ -330,7 +367,7 @@ static void put_info(struct export *e)
 {
 	char line[160];
 
-	put_type(e, "couplet_stack_info", "gauge");
+	put_type(e, "couplet_stack_info", "gauge", "this stack");
 	snprintf(line, sizeof line,
 		 "couplet_stack_info{id=\"%s\",version=\"%s\"} 1\n",
 		 e->d->deck->id, e->d->version);
@@ -361,10 +398,11 @@ int display_metrics(const struct display *d)
 	struct export e = {.d = d};
 
 	put_info(&e);
-	put_gauge(&e, "couplet_uptime_seconds",
+	put_gauge(&e, "couplet_uptime_seconds", "age of the daemon",
 		  (double)mono_sub(d->now, d->started).ns / 1e9);
 	if (d->rss_bytes)
-		put_gauge(&e, "couplet_resident_bytes", (double)d->rss_bytes);
+		put_gauge(&e, "couplet_resident_bytes", "memory of the daemon",
+			  (double)d->rss_bytes);
 	counters_each(d, put_unless_osa, &e);
 	for (size_t i = 0; d->n_ports && i < ARRAY_SIZE(osa_fields); i++)
 		counters_each(d, put_if_named,

@@ -528,9 +528,15 @@ static void read_iptrace(struct builder *b, const struct deck_setparm *s)
 {
 	size_t n = strlen(s->value);
 
-	if (n == 8 && strspn(s->value, "YNyn") == n)
+	if (n == 8 && strspn(s->value, "YNyn") == n) {
 		b->d->iptrace = strpbrk(s->value, "Yy") != NULL;
-	else if (is_yes(s->value) || is_no(s->value))
+		deck_note(b->report, DECK_INFO, s->file, s->line, s->column,
+			  "SETPARM IPTRACE='%s' is taken to mean %s", s->value,
+			  b->d->iptrace ? "debug lines in the log"
+					: "no debug lines");
+		return;
+	}
+	if (is_yes(s->value) || is_no(s->value))
 		b->d->iptrace = is_yes(s->value);
 	else
 		deck_note(b->report, DECK_ERROR, s->file, s->line, s->column,

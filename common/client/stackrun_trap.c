@@ -17,6 +17,7 @@
 struct talk { /* pipes */
 	int to_program, to_supervisor;
 	int probe; /* a descriptor that the program keeps open meanwhile */
+	int its;   /* the program's end of the pipe that we read */
 };
 
 static bool say(int fd, int v)
@@ -71,6 +72,8 @@ _Noreturn static void supervisor(struct trap_config cf, pid_t program,
 	int probe = pidfd < 0 ? -errno : take_fd(pidfd, t->probe);
 	int number;
 
+	/* or its death would not be the end of what we read */
+	(void)!close(t->its);
 	/* before there is a filter: may this user look at his programs? */
 	if (!say(t->to_program, MIN(probe, 0)) || probe < 0)
 		_exit(0);
@@ -131,7 +134,8 @@ int stackrun_supervise(unsigned id, bool isolated)
 	}
 	r = detach(&cf, &(struct talk){.to_program = down[1],
 				       .to_supervisor = up[0],
-				       .probe = down[0]});
+				       .probe = down[0],
+				       .its = up[1]});
 	close(up[0]);
 	close(down[1]);
 	if (r == 0)

@@ -197,6 +197,7 @@ long trap_sendmmsg(struct trap_call *c)
 	if (r != 1)
 		return r;
 	n = MIN(n, (unsigned)TRAP_IOV_MAX);
+	r = 0; /* none is no error */
 	for (i = 0; i < n; i++) {
 		uint64_t at = c->n->data.args[1] + i * sizeof(struct mmsghdr);
 		unsigned len;
@@ -352,6 +353,7 @@ long trap_recvmmsg(struct trap_call *c)
 	if (r != 1)
 		return r;
 	n = MIN(n, (unsigned)TRAP_IOV_MAX);
+	r = 0; /* none is no error */
 	for (i = 0; i < n; i++) {
 		uint64_t at = c->n->data.args[1] + i * sizeof(struct mmsghdr);
 		unsigned len;

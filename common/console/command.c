@@ -39,6 +39,38 @@ int words_split(struct words *ret, const char *line)
 	}
 }
 
+/* What stands behind "job,D=" or "job,DATA="; NULL: it is no such word. */
+static char *msg_data(char *word)
+{
+	char *p = strchr(word, ',');
+
+	if (p && strncasecmp(p, ",DATA=", 6) == 0)
+		return p + 6;
+	return p && strncasecmp(p, ",D=", 3) == 0 ? p + 3 : NULL;
+}
+
+void words_from_msg(struct words *w)
+{
+	static char query[] = "QUERY", id[] = "ID";
+	char *data;
+	int skip;
+
+	if (w->n < 2 || strcasecmp(w->w[0], "MSG") != 0)
+		return;
+	data = msg_data(w->w[1]);
+	if (!data) {
+		if (w->n == 2) {
+			w->w[0] = query;
+			w->w[1] = id;
+		}
+		return;
+	}
+	w->w[1] = data;
+	skip = *data ? 1 : 2; /* a blank may follow the sign */
+	w->n -= skip;
+	memmove(w->w, w->w + skip, (size_t)w->n * sizeof w->w[0]);
+}
+
 /* Does `word` match one of the spellings of the keyword at `p`? */
 static bool spelled(const char *p, const char *word)
 {

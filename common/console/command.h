@@ -41,6 +41,14 @@ struct words {
 int words_split(struct words *ret, const char *line) MUST_USE;
 
 /*
+ * Turns a command as the z/VSE console takes it, MSG job,D=command or
+ * MSG job,DATA=command, into the command itself; MSG job alone asks for the
+ * state: QUERY ID. Which daemon is meant has been said otherwise, so the job
+ * is not looked at. Other words are left alone.
+ */
+void words_from_msg(struct words *w);
+
+/*
  * The command whose leading keywords match, the longest of them; *ret_n is
  * their number. NULL: no such command, and `err` says what was expected.
  */

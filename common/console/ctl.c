@@ -267,15 +267,33 @@ static int open_file(const struct ctl *c, const char *path, int *ret)
 	return 0;
 }
 
-static void append_word(char *line, size_t len, const char *word)
+/* False: there is no room. */
+static bool append_word(char *line, size_t len, const char *word)
 {
 	size_t used = strlen(line);
 	char q = strpbrk(word, " \t'") || !*word ? '"' : '\0';
+	int n;
 
 	if (strchr(word, '"'))
 		q = '\'';
-	snprintf(line + used, len - used, "%s%.*s%s%.*s", used ? " " : "",
-		 q != '\0', &q, word, q != '\0', &q);
+	n = snprintf(line + used, len - used, "%s%.*s%s%.*s", used ? " " : "",
+		     q != '\0', &q, word, q != '\0', &q);
+	return n >= 0 && (size_t)n < len - used;
+}
+
+/* A command that was cut would be another one. */
+static bool join_words(const struct ctl *c, const struct words *w, char *line,
+		       size_t len)
+{
+	for (int i = 0; i < w->n; i++) {
+		if (append_word(line, len, w->w[i]))
+			continue;
+		fprintf(stderr,
+			"%s: the line is too long: expected at most %d bytes\n",
+			c->spec->name, CONSOLE_LINE_MAX);
+		return false;
+	}
+	return true;
 }
 
 /* Replaces a host name by its address where the table asks for it. */
@@ -293,18 +311,21 @@ static int run_words(struct ctl *c, struct words *w)
 	const struct command *cmd;
 	int n, r, file = -1;
 
+	words_from_msg(w);
+	if (!w->n)
+		return CONSOLE_OK;
 	cmd = command_find(c->spec->table, c->spec->n_table, w, &n, err,
 			   sizeof err);
 	if (!cmd) {
 		fprintf(stderr, "%s\n", err);
 		return CONSOLE_USAGE;
 	}
+	resolve_word(c, w, cmd->host_word, host);
+	if (!join_words(c, w, line, sizeof line))
+		return CONSOLE_USAGE;
 	if (cmd->file_word && cmd->file_word < w->n &&
 	    open_file(c, w->w[cmd->file_word], &file) < 0)
 		return CONSOLE_FAILED;
-	resolve_word(c, w, cmd->host_word, host);
-	for (int i = 0; i < w->n; i++)
-		append_word(line, sizeof line, w->w[i]);
 	r = ipc_send(c->fd, CONSOLE_COMMAND, c->json ? CONSOLE_FLAG_JSON : 0, 0,
 		     line, strlen(line), &file, file >= 0);
 	if (file >= 0)

@@ -1,6 +1,7 @@
 #include "console/server.h"
 
 #include "base/list.h"
+#include "console/table.h"
 #include "ev/ev.h"
 
 #include <errno.h>
@@ -158,6 +159,31 @@ void console_help(struct console_cmd *s)
 	console_done(s, CONSOLE_OK);
 }
 
+static void write_part(void *arg, const char *text, size_t len)
+{
+	console_write(arg, text, len);
+}
+
+/* Lines as an array of objects with one member, like any display. */
+static int write_records(struct console_cmd *s, char *lines)
+{
+	static const struct table_col cols[] = {
+		{"record", "RECORD", TABLE_LEFT, 0}};
+	struct table *t = table_new(cols, ARRAY_SIZE(cols), true);
+	char *line;
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	while ((line = strsep(&lines, "\n"))) {
+		if (*line)
+			table_str(t, line);
+	}
+	r = table_print(t, true, true, write_part, s);
+	table_free(t);
+	return r;
+}
+
 void console_print(struct console_cmd *s, void (*print)(void *arg, FILE *out),
 		   void *arg)
 {
@@ -165,13 +191,18 @@ void console_print(struct console_cmd *s, void (*print)(void *arg, FILE *out),
 	size_t len = 0;
 	FILE *f = open_memstream(&text, &len);
 
+	int r = -ENOMEM;
+
 	if (f) {
 		print(arg, f);
-		fclose(f);
-		console_write(s, text, len);
+		r = fclose(f) ? -ENOMEM : 0;
 	}
+	if (r == 0 && s->json)
+		r = write_records(s, text);
+	else if (r == 0)
+		console_write(s, text, len);
 	free(text);
-	console_result(s, f ? 0 : -ENOMEM);
+	console_result(s, r);
 }
 
 /* ---- properties

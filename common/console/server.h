@@ -92,7 +92,8 @@ void console_done(struct console_cmd *cmd, int status);
 void console_result(struct console_cmd *cmd, int r);
 /* Ends the command with a list of all commands: HELP. */
 void console_help(struct console_cmd *cmd);
-/* Ends the command with what `print` writes to `out`. */
+/* Ends the command with the lines that `print` writes to `out`; with --json
+ * an array of {"record": line}. */
 void console_print(struct console_cmd *cmd, void (*print)(void *arg, FILE *out),
 		   void *arg);
 

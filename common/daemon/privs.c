@@ -83,12 +83,25 @@ static int become(const struct privs_user *u, const char **ret_step)
 	return 0;
 }
 
-static int keep_only(const int *caps, int n_caps, const char **ret_step)
+/* Which of `caps` we have: bit i. What an ordinary user wants to keep but never
+ * had is missed by the call that needs it, with a better message. */
+static uint64_t held(const int *caps, int n_caps)
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < n_caps; i++)
+		bits |= (uint64_t)privs_have(caps[i]) << i;
+	return bits;
+}
+
+static int keep_only(const int *caps, int n_caps, uint64_t have,
+		     const char **ret_step)
 {
 	*ret_step = "capabilities";
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (int i = 0; i < n_caps; i++)
-		if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+		if ((have >> i & 1) &&
+		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
 				 (unsigned)caps[i]) < 0)
 			return -EINVAL;
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0)
@@ -103,8 +116,10 @@ int privs_drop(const struct privs_user *u, const int *caps, int n_caps,
 	       bool debuggable, const char **ret_step)
 {
 	bool root = geteuid() == 0;
+	uint64_t have = held(caps, n_caps);
 	int r;
 
+	INVARIANT(n_caps < 64);
 	if (root) {
 		/* the bounding set needs CAP_SETPCAP, so it goes first */
 		*ret_step = "capability bounding set";
@@ -115,7 +130,7 @@ int privs_drop(const struct privs_user *u, const int *caps, int n_caps,
 		if (r < 0)
 			return r;
 	}
-	r = keep_only(caps, n_caps, ret_step);
+	r = keep_only(caps, n_caps, have, ret_step);
 	if (r < 0)
 		return r;
 	*ret_step = "no new privileges";

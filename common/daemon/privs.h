@@ -24,11 +24,11 @@ struct privs_user {
 int privs_find_user(const char *wanted, struct privs_user *ret) MUST_USE;
 
 /*
- * Becomes `u` with no supplementary group and only the capabilities
- * `caps[0..n_caps)` (CAP_ numbers), which may be none; then no program can
- * give us more (PR_SET_NO_NEW_PRIVS) and, unless `debuggable`, nobody of the
- * same uid may look into our memory (PR_SET_DUMPABLE 0). 0, or negative errno
- * and in *ret_step a few words on what failed.
+ * Becomes `u` with no supplementary group and of the capabilities
+ * `caps[0..n_caps)` (CAP_ numbers, fewer than 64) those that we have; then no
+ * program can give us more (PR_SET_NO_NEW_PRIVS) and, unless `debuggable`,
+ * nobody of the same uid may look into our memory (PR_SET_DUMPABLE 0). 0, or
+ * negative errno and in *ret_step a few words on what failed.
  */
 int privs_drop(const struct privs_user *u, const int *caps, int n_caps,
 	       bool debuggable, const char **ret_step) MUST_USE;

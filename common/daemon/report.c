@@ -20,8 +20,11 @@ static void log_notes(const struct deck_report *r, const char *path)
 				n->text);
 			break;
 		case DECK_ERROR:
-			log_msg(MSG_CPLT012E, file, n->line, n->column,
-				n->text);
+			if (n->line)
+				log_msg(MSG_CPLT012E, file, n->line, n->column,
+					n->text);
+			else
+				log_msg(MSG_CPLT015E, file, n->text);
 			break;
 		}
 	}

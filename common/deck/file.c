@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void wipe(char *text, size_t len)
+void deck_wipe(char *text, size_t len)
 {
 	if (text)
 		explicit_bzero(text, len);
@@ -23,7 +23,7 @@ static char *grow(char *text, size_t len, size_t *cap)
 		memcpy(bigger, text, len);
 		*cap *= 2;
 	}
-	wipe(text, len);
+	deck_wipe(text, len);
 	return bigger;
 }
 
@@ -43,7 +43,7 @@ static int read_all(int fd, char **ret_text, size_t *ret_len)
 		}
 		if (n < 0 && errno != EINTR) {
 			n = -errno;
-			wipe(text, len);
+			deck_wipe(text, len);
 			return (int)n;
 		}
 		len += n > 0 ? (size_t)n : 0;
@@ -52,7 +52,7 @@ static int read_all(int fd, char **ret_text, size_t *ret_len)
 	}
 	if (!text)
 		return -ENOMEM;
-	wipe(text, len);
+	deck_wipe(text, len);
 	return -EFBIG;
 }
 
@@ -241,6 +241,6 @@ void deck_include(struct deck_reader *r, uint32_t column, const char *name,
 				 m.path, strerror(-n));
 	} else {
 		read_member(r, column, &m);
-		wipe(m.text, m.len);
+		deck_wipe(m.text, m.len);
 	}
 }

@@ -1,12 +1,13 @@
 #include "deck/reader.h"
 
+#include "base/ebcdic.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CARD_COLUMNS 80
 #define CARD_SEQUENCE 72 /* columns before the sequence number */
 
 void deck_reader_note(struct deck_reader *r, enum deck_severity severity,
@@ -271,7 +272,7 @@ static void read_record(struct deck_reader *r, const char *record)
 static size_t without_sequence(struct deck_reader *r, const char *text,
 			       size_t len)
 {
-	if (len != CARD_COLUMNS || text[CARD_SEQUENCE - 1] != ' ' ||
+	if (len != CARD_BYTES || text[CARD_SEQUENCE - 1] != ' ' ||
 	    memchr(text, '\t', len))
 		return len;
 	for (size_t i = CARD_SEQUENCE; i < len; i++) {
@@ -327,15 +328,12 @@ static void read_line(struct deck_reader *r, const char *text, size_t len)
 	explicit_bzero(record, len);
 }
 
-void deck_reader_text(struct deck_reader *r, const char *name, const char *text,
-		      size_t len)
+static void read_lines(struct deck_reader *r, const char *text, size_t len)
 {
 	const char *p = text, *end = text + len, *nl;
 
 	if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
 		p += 3; /* byte order mark */
-	r->file = name;
-	r->line = 0;
 	while (p < end && !r->error && !r->too_many) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		r->line++;
@@ -349,6 +347,41 @@ void deck_reader_text(struct deck_reader *r, const char *name, const char *text,
 		read_line(r, p, (size_t)((nl ? nl : end) - p));
 		p = nl ? nl + 1 : end;
 	}
+}
+
+/* A file that came from z/VSE as it was. */
+static void read_host_text(struct deck_reader *r, const char *text, size_t len,
+			   enum deck_text kind)
+{
+	static const char *const forms[] = {
+		[DECK_TEXT_CARDS] = "card images of 80 bytes",
+		[DECK_TEXT_EBCDIC] = "EBCDIC, read as IBM-1047",
+		[DECK_TEXT_EBCDIC_CARDS] =
+			"card images of 80 bytes in EBCDIC, read as IBM-1047",
+	};
+	size_t n;
+	char *lines = deck_text_lines(text, len, kind, &n);
+
+	if (!lines) {
+		r->error = -ENOMEM;
+		return;
+	}
+	deck_note(r->report, DECK_INFO, r->file, 1, 1, "%s", forms[kind]);
+	read_lines(r, lines, n);
+	deck_wipe(lines, n);
+}
+
+void deck_reader_text(struct deck_reader *r, const char *name, const char *text,
+		      size_t len)
+{
+	enum deck_text kind = deck_text_kind(text, len);
+
+	r->file = name;
+	r->line = 0;
+	if (kind == DECK_TEXT_LINES)
+		read_lines(r, text, len);
+	else
+		read_host_text(r, text, len, kind);
 }
 
 /* ---- the whole deck
@@ -457,12 +490,12 @@ int deck_read(const char *path, const struct deck_options *opt,
 	r = (opt && opt->load ? opt->load : deck_load_file)(
 		opt ? opt->load_arg : NULL, path, &text, &len);
 	if (r < 0) {
-		deck_note(report, DECK_ERROR, path, 0, 0, "%s", strerror(-r));
+		deck_note(report, DECK_ERROR, path, 0, 0,
+			  "the deck cannot be read: %s", strerror(-r));
 		return r;
 	}
 	r = deck_read_text(path, text, len, opt, report, ret);
-	explicit_bzero(text, len);
-	free(text);
+	deck_wipe(text, len);
 	return r;
 }
 

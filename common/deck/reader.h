@@ -6,6 +6,7 @@
  *   jcl.c     statements of job control and of VSE/POWER
  *   report.c  notes
  *   args.c    operands of commands
+ *   host_text.c  EBCDIC and card images into lines
  */
 #ifndef COUPLET_DECK_READER_H
 #define COUPLET_DECK_READER_H
@@ -53,6 +54,20 @@ struct deck_reader {
 	bool after_end, second_step, sequence_noted, too_many;
 	int error; /* -ENOMEM: give up */
 };
+
+/* In what form a file has its records. */
+enum deck_text {
+	DECK_TEXT_LINES,        /* as it should be */
+	DECK_TEXT_CARDS,        /* 80 bytes each, no line ends */
+	DECK_TEXT_EBCDIC,       /* with line ends */
+	DECK_TEXT_EBCDIC_CARDS, /* 80 bytes each */
+};
+enum deck_text deck_text_kind(const char *text, size_t len);
+/* The text as lines in malloced memory, or NULL. Free with deck_wipe(). */
+char *deck_text_lines(const char *text, size_t len, enum deck_text kind,
+		      size_t *ret_len) MUST_USE;
+/* Frees text that may hold passwords; NULL is fine. */
+void deck_wipe(char *text, size_t len);
 
 /* A note at a column of the record being read. */
 void deck_reader_note(struct deck_reader *r, enum deck_severity severity,

@@ -21,6 +21,7 @@ static const struct {
 	{"ATTLS", "tlsd"},
 	{"KEYRING", "tlsd and proxyd"},
 	{"KEYFILE", "tlsd and proxyd"},
+	{"PASSFILE", "tlsd and proxyd"},
 	{"SECTYPE", "tlsd and proxyd"},
 	{"OPTION", "tlsd and proxyd"},
 	{"HANDSHAKE_SERVER", "tlsd and proxyd"},
@@ -37,6 +38,19 @@ static const struct {
 	{"FTP", "printd"},
 	{"FTPP", "printd"},
 	{"SBCS", "printd"},
+	/* typed at a console */
+	{"PORT", "the console, stackctl"},
+	{"KILL", "the console, printctl"},
+	{"REACT", "the console, printctl"},
+	{"REACTIVATE", "the console, printctl"},
+	/* of IPv6/VSE, and of no daemon here */
+	{"SMNT", "BSTTFTPS, the FTP server"},
+	{"BSSTISX", "BSTTFTPS, the FTP server"},
+	{"FTP-IP", "BSTTFTPS, the FTP server"},
+	{"FTP-IP6", "BSTTFTPS, the FTP server"},
+	{"USER", "BSTTFTPC, the FTP client"},
+	{"PASS", "BSTTFTPC, the FTP client"},
+	{"STOR", "BSTTFTPC, the FTP client"},
 };
 
 /* Edits (insert, delete, replace, swap two) that turn a into b. */

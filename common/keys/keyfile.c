@@ -119,7 +119,8 @@ static int bad_pass(const struct keyfile_how *how, char *why)
 	(void)snprintf(why, KEYS_WHY_MAX,
 		       how->pass ? "key file %s: the pass-phrase does not fit"
 				 : "key file %s: it is protected, and no file "
-				   "with a pass-phrase was named",
+				   "with a pass-phrase was named (PASSFILE in "
+				   "a deck, --pass-file of couplet-keys)",
 		       how->name);
 	return -EKEYREJECTED;
 }

@@ -7,8 +7,6 @@
 
 #include "base/base.h"
 
-enum { TEXT_CARD = 80 }; /* bytes of a record of a library member */
-
 struct text_found {
 	bool ebcdic; /* was IBM-1047 or IBM-037 */
 	bool cards;  /* was 80-byte records without line ends */

@@ -34,8 +34,13 @@ static int load_pair(const struct tls_settings *s, const char *member,
 		     struct keys_pair **ret, char *why)
 {
 	char ring[TLSDECK_PATH_MAX * 2];
-	struct keys_source src = {.ring = tlsdeck_ring(s, ring, sizeof ring),
-				  .name = member};
+	struct keys_source src = {
+		.name = member,
+		.pass_file = s->passfile[0] ? s->passfile : NULL,
+	};
+
+	if (member[0] != '/')
+		src.ring = tlsdeck_ring(s, ring, sizeof ring);
 
 	if (b->spec.role == TLS_SERVER)
 		src.need = KEYS_NEED_KEY | KEYS_NEED_CERT;
@@ -218,6 +223,8 @@ static int load_map(const struct tls_settings *s, struct build *b, char *why)
 
 static int open_keylog(const struct tls_settings *s, struct build *b, char *why)
 {
+	int r;
+
 	if (!s->keylog[0])
 		return 0;
 	b->spec.keylog_fd = open(
@@ -225,9 +232,10 @@ static int open_keylog(const struct tls_settings *s, struct build *b, char *why)
 		O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (b->spec.keylog_fd >= 0)
 		return 0;
-	snprintf(why, TLS_WHY_MAX, "%s: %s", s->keylog, strerror(errno));
+	r = -errno;
+	snprintf(why, TLS_WHY_MAX, "%s: %s", s->keylog, strerror(-r));
 	b->spec.keylog_fd = 0;
-	return -errno;
+	return r;
 }
 
 static int fill(const struct tls_settings *s, const char *member,

@@ -42,8 +42,8 @@ static void cmd_keyring(struct tls_settings *s, struct deck_args *a)
 		deck_args_expected(a, "keyring", "%s", expected);
 	else if (s->keyring[0] && strcmp(s->keyring, text) != 0)
 		deck_args_note(a, DECK_ERROR,
-			       "KEYRING %s: there is one already, %s; key "
-			       "files of another may be named by path",
+			       "KEYRING %s: there is one already, %s; a "
+			       "KEYFILE elsewhere may be named by its path",
 			       text, s->keyring);
 	else
 		memcpy(s->keyring, text, strlen(text) + 1);
@@ -52,10 +52,15 @@ static void cmd_keyring(struct tls_settings *s, struct deck_args *a)
 
 static void cmd_keyfile(struct tls_settings *s, struct deck_args *a)
 {
-	char member[TLSDECK_MEMBER_MAX + 1];
+	char member[TLSDECK_PATH_MAX + 1];
+	const char *text = deck_args_peek(a);
+	bool ok = text && text[0] == '/'
+			  ? deck_args_path(a, "file", TLSDECK_PATH_MAX, member)
+			  : deck_args_name(a, "member", "._-@#$",
+					   TLSDECK_MEMBER_MAX, member);
 
-	if (deck_args_name(a, "member", "._-@#$", TLSDECK_MEMBER_MAX, member))
-		memcpy(s->keyfile, member, sizeof member);
+	if (ok)
+		memcpy(s->keyfile, member, strlen(member) + 1);
 	deck_args_end(a);
 }
 
@@ -318,6 +323,11 @@ static void cmd_ocspfile(struct tls_settings *s, struct deck_args *a)
 	path_or_star(a, s->ocspfile);
 }
 
+static void cmd_passfile(struct tls_settings *s, struct deck_args *a)
+{
+	path_or_star(a, s->passfile);
+}
+
 static const char *const ocsp_words[] = {"NO", "YES", "REQUIRED"};
 static_assert(TLSDECK_OCSP_YES == 1 && TLSDECK_OCSP_REQUIRED == 2,
 	      "in the order of enum tlsdeck_ocsp");
@@ -373,6 +383,7 @@ static const struct {
 } commands[] = {
 	{"KEYRING", cmd_keyring},
 	{"KEYFILE", cmd_keyfile},
+	{"PASSFILE", cmd_passfile},
 	{"SECTYPE", cmd_sectype},
 	{"OPTION", cmd_option},
 	{"HANDSHAKE_SERVER", cmd_handshake_server},
@@ -457,6 +468,7 @@ void tlsdeck_print(const struct tls_settings *from,
 {
 	print_text(out, "KEYRING", from->keyring, to->keyring);
 	print_text(out, "KEYFILE", from->keyfile, to->keyfile);
+	print_text(out, "PASSFILE", from->passfile, to->passfile);
 	if (strcmp(from->sectype[0], to->sectype[0]) != 0 ||
 	    strcmp(from->sectype[1], to->sectype[1]) != 0)
 		fprintf(out, "SECTYPE %s%s%s\n", to->sectype[0],

@@ -2,7 +2,7 @@
  * tlsdeck.h: the TLS commands that decks of tlsd and proxyd share, and what
  * they come to.
  *
- *   KEYRING dir             KEYFILE member        SECTYPE version [version]
+ *   KEYRING dir             KEYFILE member|path   SECTYPE version [version]
  *   OPTION SERVER|CLIENT|NOFTP|FTP [IMPLICIT|EXPLICIT]
  *   HANDSHAKE_SERVER 1|2
  *   HANDSHAKE_CLIENT 0|3    CA_AUTH YES|NO        CA_AUTH_TYPE 0..3
@@ -10,6 +10,7 @@
  *   CIPHERS list|*          GROUPS list|*         LEGACY YES|NO
  *   CAFILE path|SYSTEM|*    CRLFILE path|*        ALPN name...|*
  *   TICKETS YES|NO          KEYLOG path|*         OCSPFILE path|*
+ *   PASSFILE path|*
  *   MAPUSER NONE|CN|EMAIL|EMAILUSER|DNS [REQUIRED]
  *   MAPUSER FILE path [REQUIRED]
  *   OCSP NO|YES|REQUIRED [url]
@@ -58,9 +59,10 @@ enum tlsdeck_ftp {
 /* What is in force at some line of a deck. All zero but for the defaults of
  * tlsdeck_init(). */
 struct tls_settings {
-	char keyring[TLSDECK_RING_MAX + 1]; /* "" = none given */
-	char keyfile[TLSDECK_MEMBER_MAX + 1];
-	char sectype[2][12]; /* canonical, "" = none */
+	char keyring[TLSDECK_RING_MAX + 1];  /* "" = none given */
+	char keyfile[TLSDECK_PATH_MAX + 1];  /* member, or path from '/' */
+	char passfile[TLSDECK_PATH_MAX + 1]; /* its pass-phrase, "" = none */
+	char sectype[2][12];                 /* canonical, "" = none */
 	enum tls_version min_version, max_version;
 	enum tlsdeck_option option;
 	bool ftp;
@@ -119,10 +121,10 @@ struct tlsdeck_shared {
 /*
  * The policy for `role` under the settings; `member` is the key file, or
  * several with a blank between (the certificate is chosen by SNI), "" means
- * the KEYFILE of the settings. `name` stands in errors and in the
- * cache. What an operator should know (deprecated, odd) is added to `notes`
- * (TLS_WHY_MAX bytes, may be NULL), one sentence a line. 0, or negative errno
- * with a sentence in `why` (TLS_WHY_MAX bytes).
+ * the KEYFILE of the settings; a name that begins with '/' is a path. `name`
+ * stands in errors and in the cache. What an operator should know (deprecated,
+ * odd) is added to `notes` (TLS_WHY_MAX bytes, may be NULL), one sentence a
+ * line. 0, or negative errno with a sentence in `why` (TLS_WHY_MAX bytes).
  */
 int tlsdeck_policy(const struct tls_settings *s, enum tls_role role,
 		   const char *name, const char *member,

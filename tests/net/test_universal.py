@@ -21,6 +21,7 @@ from couplet_net import (PROGS, PYTHON, ROOT, V4_HOST, V4_STACK, V6_HOST,
 
 BUSYBOX = "/bin/busybox"
 WEB_BYTES = 1 << 18     # web.go sends these behind its first line
+V4_NOBODY = V4_HOST.rpartition(".")[0] + ".99"
 NAMES = f"""DNS {V4_HOST}
 DNS {V6_HOST}
 HOST TABLEHOST {V4_HOST}
@@ -29,21 +30,38 @@ HOST LOCALHOST 127.0.0.1
 HOST LOCALHOST ::1"""
 
 
-def web(net):
-    """The Go program, static; built once for a build directory."""
-    needs("go")
-    out = os.path.join(net.build, "tests", "net", "web")
-    src = os.path.join(PROGS, "web.go")
+def built(net, name, source, argv, env=None):
+    """A program of progs/, built once for a build directory by argv(output,
+    source)."""
+    out = os.path.join(net.build, "tests", "net", name)
+    src = os.path.join(PROGS, source)
     if not os.path.exists(out) or os.path.getmtime(out) < \
             os.path.getmtime(src):
-        env = dict(os.environ, CGO_ENABLED="0", GO111MODULE="off",
-                   GOFLAGS="-trimpath",
-                   GOCACHE=os.path.join(ROOT, "build", "go-cache"))
         # cases that run at once have the same pid, each in its namespace
         with tempfile.TemporaryDirectory(dir=os.path.dirname(out)) as d:
-            run(["go", "build", "-o", d + "/web", src], env=env, timeout=400)
-            os.rename(d + "/web", out)
+            run(argv(f"{d}/{name}", src), env=env, timeout=400)
+            os.rename(f"{d}/{name}", out)
     return out
+
+
+def web(net):
+    """The Go program, static."""
+    needs("go")
+    return built(net, "web", "web.go",
+                 lambda out, src: ["go", "build", "-o", out, src],
+                 dict(os.environ, CGO_ENABLED="0", GO111MODULE="off",
+                      GOFLAGS="-trimpath",
+                      GOCACHE=os.path.join(ROOT, "build", "go-cache")))
+
+
+def rust(net, static):
+    """The Rust program, with libc inside or outside."""
+    rustc = shutil.which("rustc", path="/usr/bin:/bin")     # Debian's
+    if not rustc:
+        needs("rustc")
+    more = ["-C", "target-feature=+crt-static"] if static else []
+    return built(net, "netrs-static" if static else "netrs", "net.rs",
+                 lambda out, src: [rustc, "-O", *more, "-o", out, src])
 
 
 def java_classes():
@@ -161,6 +179,62 @@ def test_static_go_names(net):
                                  "many.example.test"]).ok()
     check_equal(len(out.strip().strip("[]").split()), 59,
                 "addresses that came over TCP")
+
+
+# ---- Rust ------------------------------------------------------------------
+
+def rust_server(net, mode, program):
+    p = on_stack(net, mode, [program, "serve", "5005"])
+    p.says("serving")
+    u = on_stack(net, mode, [program, "echo", "5006"])
+    u.says("echoing")
+    for address, peer in ((V4_STACK, f"[::ffff:{V4_HOST}]"),
+                          (V6_STACK, f"[{V6_HOST}]")):
+        out = net.host([program, "send", address, "5005", "3000000"]).ok()
+        check("same true" in out, out)
+        p.says(f"from {peer}:")
+        at = f"[{address}]" if ":" in address else address
+        check("100 answers" in
+              net.host([program, "ask", f"{at}:5006", "100"]).ok(), at)
+    p.stop()
+    u.stop()
+
+
+def rust_client(net, mode, program):
+    p = net.host([program, "serve", "5005"])
+    p.says("serving")
+    u = net.host([program, "echo", "5006"])
+    u.says("echoing")
+    for host, own in ((V4_HOST, V4_STACK), (V6_HOST, V6_STACK)):
+        out = on_stack(net, mode, [program, "send", host, "5005",
+                                   "3000000"]).ok()
+        check(f"local {own} " in out and "nodelay true same true" in out, out)
+        at = f"[{host}]" if ":" in host else host
+        out = on_stack(net, mode, [program, "ask", f"{at}:5006", "100"]).ok()
+        check(f"100 answers to {own}" in out, out)
+        check_equal(on_stack(net, mode, [program, "refused", host,
+                                         "5009"]).ok().strip(),
+                    "ConnectionRefused", host)
+    # an address of the link that nobody has: no answer, whoever gives up
+    out = on_stack(net, mode, [program, "silent", f"{V4_NOBODY}:80",
+                               "300"]).ok().strip()
+    check_equal(out, "TimedOut", "nobody")
+    p.stop()
+    u.stop()
+
+
+@options(seconds=600, on_kernel=False)
+def test_rust_server(net):
+    for mode, static in (("preload", False), ("seccomp", False),
+                         ("auto", True)):
+        rust_server(net, mode, rust(net, static))
+
+
+@options(seconds=600, on_kernel=False)
+def test_rust_client(net):
+    for mode, static in (("preload", False), ("seccomp", False),
+                         ("auto", True)):
+        rust_client(net, mode, rust(net, static))
 
 
 # ---- busybox, shells, set-user-ID ------------------------------------------

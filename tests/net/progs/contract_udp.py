@@ -1,5 +1,6 @@
 """Datagrams."""
 
+import ctypes
 import errno
 import select
 import socket
@@ -28,6 +29,15 @@ class DatagramCases:
             k.sendto(b"k" * n, ua)
             data, who = u.recvfrom(2000)
             self.assertEqual((data, who[:2]), (b"k" * n, ka))
+
+    def test_udp_no_messages(self):
+        """A vector of none is sent and received at once, and is none."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        u, _k, _ua, ka = self.pair()
+        u.connect(ka)
+        for fd in (u.fileno(), self.sock(socket.SOCK_DGRAM).fileno()):
+            self.assertEqual(libc.sendmmsg(fd, None, 0, 0), 0)
+            self.assertEqual(libc.recvmmsg(fd, None, 0, 0, None), 0)
 
     def test_udp_fragments(self):
         u, k, ua, ka = self.pair()

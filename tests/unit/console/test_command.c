@@ -3,6 +3,7 @@
 #include "console/command.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct command table[] = {
@@ -139,7 +140,36 @@ static void name_is_the_first_spelling(void **state)
 	assert_string_equal(command_name(&table[2], buf, sizeof buf), "PORT");
 }
 
+/* "MSG ..." becomes `expected`. */
+static void assert_msg(const char *line, const char *expected)
+{
+	struct words w;
+	char got[128] = "";
+	size_t used = 0;
+
+	assert_int_equal(words_split(&w, line), 0);
+	words_from_msg(&w);
+	for (int i = 0; i < w.n; i++)
+		used += (size_t)snprintf(got + used, sizeof got - used, "%s%s",
+					 i ? " " : "", w.w[i]);
+	assert_string_equal(got, expected);
+}
+
+static void msg_of_zvse(void **state)
+{
+	(void)state;
+	assert_msg("MSG STACK44,D=PORT 21 SUSPEND", "PORT 21 SUSPEND");
+	assert_msg("msg s1,data=QUERY LINKS", "QUERY LINKS");
+	assert_msg("MSG S1,D= PORT 21 RESUME", "PORT 21 RESUME");
+	assert_msg("MSG S1", "QUERY ID");
+	assert_msg("MSG S1,D=", "");
+	assert_msg("MSG", "MSG");
+	assert_msg("MSG S1 PORT 21", "MSG S1 PORT 21");
+	assert_msg("PORT 21,D=x SUSPEND", "PORT 21,D=x SUSPEND");
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(msg_of_zvse),
 	cmocka_unit_test(splits_at_blanks),
 	cmocka_unit_test(star_in_column_one_is_a_comment),
 	cmocka_unit_test(quotes_keep_blanks),

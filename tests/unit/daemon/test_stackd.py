@@ -203,6 +203,8 @@ class Pair(Fixture):
         done = subprocess.run([STACKD, "-nv", "-f", f.name],
                               capture_output=True, text=True, check=False)
         self.assertEqual(done.stdout, deck)
+        self.assertEqual([x["record"] for x in self.a.ask("query", "deck")],
+                         deck.splitlines())
 
     def test_changes_at_run_time(self):
         for line, word, key, value in (
@@ -234,7 +236,12 @@ class Pair(Fixture):
         self.a.ctl("port", "80", "suspend")
         self.assertEqual(self.a.ask("query", "ports")[0]["state"],
                          "SUSPENDED")
-        self.a.ctl("port", "80", "resume")
+        self.assertEqual(
+            self.a.ctl("MSG", "STACK71,D=PORT", "80", "RESUME").stdout,
+            "port 80 resumed\n")
+        done = self.a.ctl("host", "A" * 5000, "192.0.2.1")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("the line is too long", done.stderr)
         self.assertEqual(self.a.ask("query", "ports"), [])
         self.assertIn("CPLT050I", self.a.log())
         self.end_cleanly(self.a)
@@ -349,7 +356,9 @@ class Metrics(Fixture):
 
     def test_export(self):
         plain = self.talk(b"")
-        self.assertTrue(plain.startswith("# TYPE couplet_stack_info gauge\n"))
+        self.assertTrue(plain.startswith(
+            "# HELP couplet_stack_info this stack\n"
+            "# TYPE couplet_stack_info gauge\n"))
         self.assertIn('couplet_osa_tx_frames_total{id="71",device="OSA0"} ',
                       plain)
         for line in plain.splitlines():
@@ -364,6 +373,9 @@ class Metrics(Fixture):
         families = [x.split()[2] for x in plain.splitlines()
                     if x.startswith("# TYPE")]
         self.assertEqual(len(families), len(set(families)))
+        helps = [x.split()[2] for x in plain.splitlines()
+                 if x.startswith("# HELP") and len(x.split()) > 3]
+        self.assertEqual(families, helps)
         self.end_cleanly(self.a)
         self.assertFalse(os.path.exists(self.tmp.name + "/metrics.sock"))
 

@@ -5,7 +5,8 @@ set -eu
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 name=$(basename "$2")
-sed "s#=[^ ]*/stackd#=$3#" "$2" >"$dir/$name"
+program=$(basename "$3")
+sed "s#=[^ ]*/$program#=$3#" "$2" >"$dir/$name"
 instance=$(echo "$name" | sed 's/@/@test/')
 if ! text=$("$1" verify --man=no "$dir/$instance" 2>&1); then
 	echo "$text"

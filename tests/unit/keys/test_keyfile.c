@@ -1,4 +1,5 @@
 /* Key files in every form, and what is said about those that are wrong. */
+#include "base/ebcdic.h"
 #include "keys/keyfile.h"
 #include "keys/make.h"
 #include "keys/text.h"
@@ -234,8 +235,8 @@ static void cards(void **state)
 			col++;
 			continue;
 		}
-		memset(out + n, ' ', TEXT_CARD - col);
-		n += TEXT_CARD - col;
+		memset(out + n, ' ', CARD_BYTES - col);
+		n += CARD_BYTES - col;
 		col = 0;
 	}
 	is_whole(f, out, n);
