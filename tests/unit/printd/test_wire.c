@@ -314,7 +314,7 @@ static void test_an_end_without_a_word(void **state)
 	assert_memory_equal(g->end[1].why, "TLS: ", 5);
 }
 
-static void test_a_name_that_is_not_in_the_certificate(void **state)
+static void test_another_name(void **state)
 {
 	struct ground *g = *state;
 
@@ -327,7 +327,7 @@ static void test_a_name_that_is_not_in_the_certificate(void **state)
 	assert_false(g->end[0].secured || g->end[1].secured);
 }
 
-static void test_nothing_is_written_in_the_handshake(void **state)
+static void test_writing_too_early(void **state)
 {
 	struct ground *g = *state;
 
@@ -344,10 +344,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_an_end_in_order, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_an_end_without_a_word, setup,
 					teardown),
-	cmocka_unit_test_setup_teardown(
-		test_a_name_that_is_not_in_the_certificate, setup, teardown),
-	cmocka_unit_test_setup_teardown(
-		test_nothing_is_written_in_the_handshake, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_another_name, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_writing_too_early, setup,
+					teardown),
 };
 
 UNIT_MAIN(tests)
