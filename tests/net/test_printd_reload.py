@@ -13,9 +13,9 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 from couplet_net import WORK, check, check_equal, main, needs, options, wait_for
-from couplet_print import (PATIENCE, FakePrinter, Printd, fresh, p910nd, pr3287,
-                           read, read_all, wait_paper)
-from test_printd_hard import Folder, Sender, judge
+from couplet_print import (PATIENCE, EvePrinter, FakePrinter, Printd, fresh,
+                           p910nd, pr3287, read, read_all, vsftpd, wait_paper)
+from test_printd_hard import Folder, Sender, judge, lpd_of
 
 SCS = "PRINTER PA BSTTVNET SCS\n"
 FILE = "FILE PF BSTTVNET {work}/out\n"
@@ -52,7 +52,7 @@ def settle(p, senders, papers):
         s.join(PATIENCE)
     wait_for(lambda: not p.query("JOBS"), "the spool to be empty",
              PATIENCE * 3)
-    return judge(p, senders, {s.lu: papers for s in senders})
+    return judge(p, senders, papers)
 
 
 # ---- sessions --------------------------------------------------------------
@@ -395,6 +395,46 @@ def test_many_reloads(net):
         p.reload(next(deck))
         time.sleep(rng.random() * 0.2)      # jobs in between
     p.reload(whole)
+    jobs, twice, marked = settle(p, senders, dict.fromkeys(
+        ("PF", "PG", "PH"), papers))
+    check(jobs >= RELOADS // 2, f"only {jobs} jobs")
+    check_equal((twice, marked), (0, 0), "jobs that came twice, marks")
+    print(f"{RELOADS} reloads, {jobs} jobs", flush=True)
+    p.stop()
+
+
+@options(seconds=1200)
+def test_many_reloads_of_all_kinds(net):
+    """The same with a printer of each kind behind: what a session holds of
+    its definition is the new deck's, or a copy."""
+    needs("vsftpd", "ippeveprinter", "dbus-daemon")
+    direct, lpr = [], []
+    p = Printd(net, FILE, start=False)
+    p.logs = []
+    ftp = vsftpd(net, p)
+    eve = EvePrinter(net, p)
+
+    def keep(conn, _n):
+        direct.append(read_all(conn).decode())
+    FakePrinter(net, p.there, 9100, keep)
+    FakePrinter(net, p.there, 5515, lpd_of(lpr))
+    papers = {"PD": direct, "PL": lpr, "PT": Folder(ftp),
+              "PI": Folder(eve.paper)}
+    lus = ("DIRECT PD BSTTVNET {there} 9100 *\n"
+           "LPR PL BSTTVNET {there} 5515 * q\n"
+           "FTPP PT BSTTVNET {there} 2121 * prtuser secret\n"
+           "IPP PI BSTTVNET ipp://{there}:8777/ipp/print\n"
+           "LU PI FORMAT TEXT\n")
+    p.lines = lus
+    p.start()
+    senders = [Sender(p, lu, 60) for lu in papers]
+    for s in senders:
+        s.start()
+    rng = random.Random(os.environ.get("COUPLET_SEED", "3"))
+    for _ in range(RELOADS):
+        p.reload(rng.choice(("", "PRINTER PX BSTTVNET\n")) + lus + "".join(
+            f"LU {lu} COLUMNS 255\n" for lu in papers if rng.random() < 0.3))
+        time.sleep(rng.random() * 0.2)      # jobs in between
     jobs, twice, marked = settle(p, senders, papers)
     check(jobs >= RELOADS // 2, f"only {jobs} jobs")
     check_equal((twice, marked), (0, 0), "jobs that came twice, marks")
@@ -422,7 +462,8 @@ def test_killed_in_reload(net):
         p.logs.append(p.proc.path)
         p.start()
     p.reload(FILE + "FILE PG BSTTVNET {work}/out\n")
-    jobs, twice, marked = settle(p, senders, papers)
+    jobs, twice, marked = settle(p, senders, dict.fromkeys(("PF", "PG"),
+                                                           papers))
     print(f"{len(p.logs)} kills, {jobs} jobs, {twice} of them came again, "
           f"{marked} marked", flush=True)
     p.stop()

@@ -135,7 +135,7 @@ static void test_what_is_the_same_stays(void **state)
 	assert_ptr_equal(g->pd.lus[2], a);
 }
 
-static void test_changes_make_a_session_where_they_must(void **state)
+static void test_changes_and_sessions(void **state)
 {
 	struct ground *g = *state;
 	struct lus_change c;
@@ -174,7 +174,7 @@ static void test_a_password_alone_is_a_change(void **state)
 	assert_int_equal(c.changed, 1);
 }
 
-static void test_jobs_wait_for_a_lu_that_is_gone(void **state)
+static void test_jobs_wait_for_their_lu(void **state)
 {
 	struct ground *g = *state;
 	struct lus_change c;
@@ -201,7 +201,7 @@ static void test_jobs_wait_for_a_lu_that_is_gone(void **state)
 	assert_int_equal(lus_find(&g->pd, "A")->n_queued, 1);
 }
 
-static void test_a_redirection_ends_with_its_target(void **state)
+static void test_redirection_ends(void **state)
 {
 	struct ground *g = *state;
 	struct lus_change c;
@@ -216,7 +216,7 @@ static void test_a_redirection_ends_with_its_target(void **state)
 	assert_ptr_equal(lus_target(a), a);
 }
 
-static void test_too_many_pages_change_nothing(void **state)
+static void test_too_many_pages(void **state)
 {
 	struct ground *g = *state;
 	struct lus_change c;
@@ -246,16 +246,14 @@ static void test_too_many_pages_change_nothing(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_what_is_the_same_stays, setup,
 					teardown),
-	cmocka_unit_test_setup_teardown(
-		test_changes_make_a_session_where_they_must, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_changes_and_sessions, setup,
+					teardown),
 	cmocka_unit_test_setup_teardown(test_a_password_alone_is_a_change,
 					setup, teardown),
-	cmocka_unit_test_setup_teardown(test_jobs_wait_for_a_lu_that_is_gone,
-					setup, teardown),
-	cmocka_unit_test_setup_teardown(test_a_redirection_ends_with_its_target,
-					setup, teardown),
-	cmocka_unit_test_setup_teardown(test_too_many_pages_change_nothing,
-					setup, teardown),
+	cmocka_unit_test_setup_teardown(test_jobs_wait_for_their_lu, setup,
+					teardown),
+	cmocka_unit_test_setup_teardown(test_redirection_ends, setup, teardown),
+	cmocka_unit_test_setup_teardown(test_too_many_pages, setup, teardown),
 };
 
 UNIT_MAIN(tests)
