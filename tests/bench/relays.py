@@ -105,7 +105,11 @@ class OnStackd:
         return self.net.prog(argv, name=name)
 
     def wait(self, relay):
-        self.net.wait_port("p", 4, FRONT, relay.proc, 30)
+        # not by connecting: the relay would pass it on to the first server
+        def up():
+            check(relay.proc.alive(), f"{relay.name}:\n{relay.proc.tail()}")
+            return f"{FRONT}  TCP" in self.net.ctl("QUERY", "PORTS")
+        wait_for(up, f"{relay.name} to listen", 30, step=0.05)
 
 
 # ---- programs --------------------------------------------------------------
