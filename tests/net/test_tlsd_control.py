@@ -573,8 +573,12 @@ def test_deaths(net):
                      "wait EINPROGRESS"], p.text())
         srv.ok(60)
         # the peer while it stops
-        srv = peer(net, "listen", "tls", "expect", "secret", "reset")
-        out = client(net, mode, "start", "send", "secret", "stop").ok(100)
+        srv = peer(net, "listen", "tls", "expect", "secret", "until",
+                   flag("stopping"), "reset")
+        p = client(net, mode, "start", "send", "secret", "stop")
+        until_state(tlsd, "STOPPING")
+        raise_flag("stopping")
+        out = p.ok(100)
         check("stop ECONNRESET" in out, out)
         srv.ok(60)
     lower_flags()
