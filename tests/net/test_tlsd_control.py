@@ -6,6 +6,7 @@ progs/attls.c on the stack, OpenSSL on the host.
 """
 
 import os
+import signal
 import struct
 import sys
 
@@ -596,6 +597,30 @@ def test_deaths(net):
 
 
 @options(seconds=250)
+def test_frozen(net):
+    """tlsd does not answer: nobody knows where the border is, so it is the
+    end of the connection."""
+    standard_certs()
+    tlsd = Tlsd(net, CLIENT)
+    lower_flags()
+    srv = peer(net, "listen", "expect", "go", "any-end")
+    p = client(net, "preload", "send", "go", "say", "sent", "until",
+               flag("frozen"), "start", "say", "asked", "reset")
+    p.says("sent", 60)
+    srv.says("got go", 60)
+    until_state(tlsd, "CLEAR")
+    tlsd.proc.kill(signal.SIGSTOP)
+    raise_flag("frozen")
+    p.says("asked", 60)
+    tlsd.proc.kill(signal.SIGCONT)
+    check("start ETIMEDOUT" in p.ok(60), p.text())
+    srv.ok(60)
+    check("end ConnectionResetError" in srv.text(), srv.text())
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=250)
 def test_peer_stops(net):
     """The peer ends TLS first: the program may follow, and no byte is lost;
     or it does not, and sees an end of file."""
@@ -626,6 +651,17 @@ def test_peer_stops(net):
     srv = peer(net, "listen", "tls", "send", "secret", "notify", "any-end")
     client(net, "preload", "start", "expect", "secret", "eof").ok(100)
     srv.ok(60)
+    # the program says STOP, and the peer says nothing
+    for mode in MODES:
+        lower_flags()
+        srv = peer(net, "listen", "tls", "send", "secret", "until",
+                   flag("over"), "any-end")
+        out = client(net, mode, "start", "expect", "secret", "stop", "ask",
+                     "reset").ok(100)
+        check("stop ETIMEDOUT" in out and "state 6" in out and
+              "did not end TLS in time" in out, out)
+        raise_flag("over")
+        srv.ok(60)
     tlsd.idle()
     tlsd.stop()
 
