@@ -362,6 +362,9 @@ def content(path):
 def test_certificates(net):
     """The peer's certificate and chain as DER, both roles; errors by name."""
     standard_certs()
+    # larger than ATTLS_CERT_MAX, with its chain less than ATTLS_CHAIN_MAX
+    make_cert("root", "HUGE", "DNS:server.test," + ",".join(
+        f"DNS:a-rather-long-name-{i}.server.test" for i in range(500)))
     tlsd = Tlsd(net, CLIENT + SERVER[:2] +
                 ["CA_AUTH YES", "CA_AUTH_TYPE 3", "MAPUSER CN", SERVER[2]])
     for mode in MODES:
@@ -387,6 +390,13 @@ def test_certificates(net):
             for line in lines:
                 check(line in out, out)
         check_equal(content(WORK + "/cert"), der_of("CLIENT"), "the client's")
+        srv = peer(net, "listen", "tls-with", "HUGE", "send", "x", "eof")
+        out = client(net, mode, "start", "expect", "x", "cert", WORK + "/cert",
+                     "chain", WORK + "/chain").ok(100)
+        srv.ok(60)
+        check("cert EMSGSIZE" in out, out)
+        check_equal(content(WORK + "/chain"), der_of("HUGE") + der_of("root"),
+                    "the chain")
     tlsd.idle()
     tlsd.stop()
 
