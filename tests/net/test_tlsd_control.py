@@ -6,6 +6,7 @@ progs/attls.c on the stack, OpenSSL on the host.
 """
 
 import os
+import signal
 import struct
 import sys
 
@@ -361,6 +362,9 @@ def content(path):
 def test_certificates(net):
     """The peer's certificate and chain as DER, both roles; errors by name."""
     standard_certs()
+    # larger than ATTLS_CERT_MAX, with its chain less than ATTLS_CHAIN_MAX
+    make_cert("root", "HUGE", "DNS:server.test," + ",".join(
+        f"DNS:a-rather-long-name-{i}.server.test" for i in range(500)))
     tlsd = Tlsd(net, CLIENT + SERVER[:2] +
                 ["CA_AUTH YES", "CA_AUTH_TYPE 3", "MAPUSER CN", SERVER[2]])
     for mode in MODES:
@@ -386,6 +390,13 @@ def test_certificates(net):
             for line in lines:
                 check(line in out, out)
         check_equal(content(WORK + "/cert"), der_of("CLIENT"), "the client's")
+        srv = peer(net, "listen", "tls-with", "HUGE", "send", "x", "eof")
+        out = client(net, mode, "start", "expect", "x", "cert", WORK + "/cert",
+                     "chain", WORK + "/chain").ok(100)
+        srv.ok(60)
+        check("cert EMSGSIZE" in out, out)
+        check_equal(content(WORK + "/chain"), der_of("HUGE") + der_of("root"),
+                    "the chain")
     tlsd.idle()
     tlsd.stop()
 
@@ -573,8 +584,12 @@ def test_deaths(net):
                      "wait EINPROGRESS"], p.text())
         srv.ok(60)
         # the peer while it stops
-        srv = peer(net, "listen", "tls", "expect", "secret", "reset")
-        out = client(net, mode, "start", "send", "secret", "stop").ok(100)
+        srv = peer(net, "listen", "tls", "expect", "secret", "until",
+                   flag("stopping"), "reset")
+        p = client(net, mode, "start", "send", "secret", "stop")
+        until_state(tlsd, "STOPPING")
+        raise_flag("stopping")
+        out = p.ok(100)
         check("stop ECONNRESET" in out, out)
         srv.ok(60)
     lower_flags()
@@ -588,6 +603,30 @@ def test_deaths(net):
     raise_flag("dead")
     srv.ok(60)
     tlsd.start()
+    tlsd.stop()
+
+
+@options(seconds=250)
+def test_frozen(net):
+    """tlsd does not answer: nobody knows where the border is, so it is the
+    end of the connection."""
+    standard_certs()
+    tlsd = Tlsd(net, CLIENT)
+    lower_flags()
+    srv = peer(net, "listen", "expect", "go", "any-end")
+    p = client(net, "preload", "send", "go", "say", "sent", "until",
+               flag("frozen"), "start", "say", "asked", "reset")
+    p.says("sent", 60)
+    srv.says("got go", 60)
+    until_state(tlsd, "CLEAR")
+    tlsd.proc.kill(signal.SIGSTOP)
+    raise_flag("frozen")
+    p.says("asked", 60)
+    tlsd.proc.kill(signal.SIGCONT)
+    check("start ETIMEDOUT" in p.ok(60), p.text())
+    srv.ok(60)
+    check("end ConnectionResetError" in srv.text(), srv.text())
+    tlsd.idle()
     tlsd.stop()
 
 
@@ -622,6 +661,17 @@ def test_peer_stops(net):
     srv = peer(net, "listen", "tls", "send", "secret", "notify", "any-end")
     client(net, "preload", "start", "expect", "secret", "eof").ok(100)
     srv.ok(60)
+    # the program says STOP, and the peer says nothing
+    for mode in MODES:
+        lower_flags()
+        srv = peer(net, "listen", "tls", "send", "secret", "until",
+                   flag("over"), "any-end")
+        out = client(net, mode, "start", "expect", "secret", "stop", "ask",
+                     "reset").ok(100)
+        check("stop ETIMEDOUT" in out and "state 6" in out and
+              "did not end TLS in time" in out, out)
+        raise_flag("over")
+        srv.ok(60)
     tlsd.idle()
     tlsd.stop()
 

@@ -7,6 +7,7 @@
 
 #include "client/attls.h"
 #include "client/couplet.h"
+#include "client/ctl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +15,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define WAITS_MAX 4096 /* API_ATTLS_WAITS_MAX */
 
 struct asked {
 	int c, s, l;            /* the program, its peer, the peer's listener */
@@ -238,7 +242,43 @@ static void test_certificates_come_in_a_descriptor(void **state)
 	close_asked(&q);
 }
 
+/* One who asks and asks, and reads no answer, fills what there is for those
+ * who wait; the next is refused at once, and others are served. */
+static void test_too_many_wait(void **state)
+{
+	const struct fixture *f = *state;
+	struct proto_req rq = {.magic = PROTO_MAGIC,
+			       .op = PROTO_ATTLS,
+			       .name = ATTLS_CONTROL,
+			       .value = ATTLS_WAIT};
+	struct iovec io = {&rq, PROTO_REQ_MIN};
+	struct sockaddr_un u = {.sun_family = AF_UNIX};
+	int ctl = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	struct attls_info info;
+	struct proto_rep rep;
+	struct asked q;
+
+	open_asked(&q, f);
+	tell_state(&q, ATTLS_STATE_HANDSHAKE, 0);
+	snprintf(u.sun_path, sizeof(u.sun_path), "%s/00/control", f->dir);
+	assert_int_equal(connect(ctl, SA(&u), sizeof(u)), 0);
+	for (int i = 0; i < WAITS_MAX + 1; i++)
+		assert_int_equal(ctl_send_fd(ctl, &io, 1, q.c, 0),
+				 PROTO_REQ_MIN);
+	assert_true(wait_for(ctl, POLLIN) & POLLIN);
+	assert_int_equal(recv(ctl, &rep, sizeof(rep), 0), sizeof(rep));
+	assert_int_equal(rep.error, -EAGAIN);
+	assert_int_equal(couplet_attls_query(q.c, &info), 0);
+	assert_int_equal(info.state, ATTLS_STATE_HANDSHAKE);
+	/* more answers than it has room for */
+	tell_state(&q, ATTLS_STATE_SECURE, 0);
+	assert_int_equal(couplet_attls_control(q.c, ATTLS_WAIT), 0);
+	close(ctl);
+	close_asked(&q);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(test_too_many_wait, start, stop),
 	cmocka_unit_test_setup_teardown(test_start_waits_for_its_end, start,
 					stop),
 	cmocka_unit_test_setup_teardown(test_what_cannot_be_done_says_why,
