@@ -294,23 +294,26 @@ static void metric(const struct display *d, const char *name, const char *type,
 static void lu_metrics(const struct display *d)
 {
 	static const struct {
-		const char *name, *type;
+		const char *name, *help;
 		size_t at;
 	} m[] = {
-		{"lu_printed_total", "counter",
+		{"lu_printed_total", "jobs printed",
 		 offsetof(struct lu_counts, printed)},
-		{"lu_pages_total", "counter",
+		{"lu_pages_total", "pages printed",
 		 offsetof(struct lu_counts, pages)},
-		{"lu_failed_total", "counter",
+		{"lu_failed_total", "attempts that failed",
 		 offsetof(struct lu_counts, failed)},
-		{"lu_held_total", "counter", offsetof(struct lu_counts, held)},
+		{"lu_held_total", "jobs held",
+		 offsetof(struct lu_counts, held)},
 	};
-	char text[160];
+	char text[256];
 	int n;
 
 	for (size_t i = 0; i < ARRAY_SIZE(m); i++) {
-		n = snprintf(text, sizeof text, "# TYPE couplet_printd_%s %s\n",
-			     m[i].name, m[i].type);
+		n = snprintf(text, sizeof text,
+			     "# HELP couplet_printd_%s %s\n"
+			     "# TYPE couplet_printd_%s counter\n",
+			     m[i].name, m[i].help, m[i].name);
 		d->write(d->arg, text, (size_t)n);
 		for (uint32_t k = 0; k < d->pd->n_lus; k++) {
 			const struct lu *lu = d->pd->lus[k];
@@ -326,6 +329,7 @@ static void lu_metrics(const struct display *d)
 		}
 	}
 	n = snprintf(text, sizeof text,
+		     "# HELP couplet_printd_lu_queued jobs that wait\n"
 		     "# TYPE couplet_printd_lu_queued gauge\n");
 	d->write(d->arg, text, (size_t)n);
 	for (uint32_t k = 0; k < d->pd->n_lus; k++) {

@@ -45,7 +45,8 @@ static const char usage_text[] =
 	"                 " PROTO_RUN_DIR "\n"
 	"  -n, --host-network\n"
 	"                 stay in the host's network namespace\n"
-	"  -h, --help     this text\n";
+	"  -h, --help     this text\n"
+	"  --version      print the version\n";
 
 _Noreturn static void usage(void)
 {
@@ -95,6 +96,9 @@ static void option(struct options *o, char **argv, int *i)
 	} else if (!strcmp(argv[*i], "-h") || !strcmp(argv[*i], "--help")) {
 		fputs(usage_text, stdout);
 		exit(0);
+	} else if (!strcmp(argv[*i], "--version")) {
+		puts("stackrun " COUPLET_VERSION);
+		exit(0);
 	} else if ((v = valued("--id", "-i", argv, i))) {
 		o->id = v;
 	} else if ((v = valued("--run", NULL, argv, i))) {
@@ -104,6 +108,10 @@ static void option(struct options *o, char **argv, int *i)
 	} else if ((v = valued("--mode", NULL, argv, i))) {
 		o->mode = mode_of(v);
 	} else {
+		fprintf(stderr,
+			"stackrun: %s: no such option, or its value is "
+			"missing\n",
+			argv[*i]);
 		usage();
 	}
 }

@@ -489,11 +489,15 @@ int deck_read(const char *path, const struct deck_options *opt,
 
 	r = (opt && opt->load ? opt->load : deck_load_file)(
 		opt ? opt->load_arg : NULL, path, &text, &len);
-	if (r < 0) {
+	if (r == -EFBIG)
+		deck_note(report, DECK_ERROR, path, 0, 0,
+			  "the deck is too large: expected at most %u MiB",
+			  DECK_FILE_BYTES_MAX >> 20);
+	else if (r < 0)
 		deck_note(report, DECK_ERROR, path, 0, 0,
 			  "the deck cannot be read: %s", strerror(-r));
+	if (r < 0)
 		return r;
-	}
 	r = deck_read_text(path, text, len, opt, report, ret);
 	deck_wipe(text, len);
 	return r;

@@ -590,9 +590,11 @@ def test_which_stack(net):
                              "names no stack"),
                             (("--deck", WORK + "/missing"), {}, "missing"),
                             (("-i", "05"), {}, "05 is not running"),
-                            (("--mode", "both"), {}, "auto, preload or")):
+                            (("--mode", "both"), {}, "auto, preload or"),
+                            (("--mod", "auto"), {}, "--mod: no such option"),
+                            (("--version",), {}, "stackrun 0.")):
         status, text = names(*args, **env)
-        check(status in (2, 126) and word in text, f"{args} {env}: {text}")
+        check(status in (0, 2, 126) and word in text, f"{args} {env}: {text}")
     # the default of the machine: in an /etc of the test's own
     for d in ("up", "work"):
         os.mkdir(f"{WORK}/{d}")

@@ -401,6 +401,8 @@ static void test_load_file(void **state)
 	deck_free(d);
 	assert_int_equal(ftruncate(fd, DECK_FILE_BYTES_MAX + 1), 0);
 	assert_int_equal(deck_read(path, NULL, &report, &d), -EFBIG);
+	assert_string_equal(report.notes[report.n_notes - 1].text,
+			    "the deck is too large: expected at most 4 MiB");
 	close(fd);
 	unlink(path);
 	assert_int_equal(deck_read(path, NULL, &report, &d), -ENOENT);
