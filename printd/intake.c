@@ -140,6 +140,22 @@ static void release(struct intake *in)
 	free(in);
 }
 
+/* Names and titles stand in displays, logs and separator pages: a control
+ * character in them would be the terminal's or the printer's. */
+static void clean(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '_';
+}
+
+static void clean_meta(struct spool_meta *m)
+{
+	clean(m->user);
+	clean(m->host);
+	clean(m->title);
+}
+
 int intake_commit(struct intake *in, bool hold, uint32_t *ret_id, char *err,
 		  size_t len)
 {
@@ -149,6 +165,7 @@ int intake_commit(struct intake *in, bool hold, uint32_t *ret_id, char *err,
 	struct spool_job *j;
 	int r;
 
+	clean_meta(intake_meta(in));
 	hold = hold || lu->cfg->opt.hold;
 	st.state = hold ? SPOOL_HELD : SPOOL_READY;
 	snprintf(st.lu, sizeof st.lu, "%s", lu->cfg->name);

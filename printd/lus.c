@@ -185,7 +185,7 @@ static void source_conf_of(struct lu *lu, const struct spool_job *j,
 		.feed_after = o->feed,
 		.landscape = o->landscape,
 		.paper = o->paper,
-		.copies = lu->session->ops->copies ? 1 : j->meta.copies,
+		.copies = j->meta.copies,
 		.first_page = j->status.first_page,
 	};
 	c->setup_len = parse_string(o->setup, c->setup);
@@ -242,12 +242,17 @@ static bool start(struct lu *lu, struct spool_job *j)
 				  .title = j->meta.title,
 				  .user = j->meta.user,
 				  .host = j->meta.host,
-				  .copies = j->meta.copies,
+				  .copies = 1,
 				  .pdf = j->meta.form == SPOOL_PDF,
 				  .text = j->meta.form == SPOOL_TEXT};
 	int r;
 
 	source_conf_of(lu, j, &conf);
+	/* the other end multiplies, or the source does */
+	if (conf.copies <= lu->session->ops->copies_max) {
+		job.copies = conf.copies;
+		conf.copies = 1;
+	}
 	conf.separator = separator(lu, j, page, sizeof page);
 	r = source_new(lu->pd->spool, j, &conf, &job.source);
 	if (r < 0) {
@@ -334,11 +339,16 @@ static void finished(struct lu *lu, struct spool_job *j, uint32_t pages)
 	log_msg(MSG_CPLT710I, id, lu->cfg->name, pages,
 		st.repeat ? ", MAY HAVE BEEN PRINTED BEFORE" : "");
 	take_out(lu, j);
-	if (lu->cfg->opt.retain_ns)
-		(void)lus_update(pd, j, &st);
-	else if (spool_remove(pd->spool, j) < 0)
+	if (lu->cfg->opt.retain_ns) {
+		if (lus_update(pd, j, &st) < 0)
+			j->status = st;
+	} else if (spool_remove(pd->spool, j) < 0) {
 		log_msg(MSG_CPLT705E, id, lu->cfg->name,
 			"its file cannot be removed");
+		/* lus_expire() tries again */
+		if (spool_find(pd->spool, id))
+			j->status = st;
+	}
 	job_watch_tell(pd, id, &st);
 }
 

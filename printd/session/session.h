@@ -99,7 +99,7 @@ struct session_ops {
 	enum source_target (*target)(struct session *s);
 	/* The other end and its state, for displays. */
 	void (*describe)(struct session *s, char *buf, size_t len);
-	bool copies; /* it multiplies copies itself */
+	uint32_t copies_max; /* it multiplies up to so many itself, 0 = none */
 };
 
 struct session { /* first member of each kind's own */

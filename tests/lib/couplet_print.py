@@ -35,7 +35,7 @@ class Printd:
         self.here = "127.0.0.1" if net.kernel else V4_STACK
         self.there = "127.0.0.1" if net.kernel else V4_HOST
         self.deck = WORK + "/printd.deck"
-        self.proc = None
+        self.proc, self.prefix = None, []
         os.makedirs(self.run_dir, exist_ok=True)
         if not spool:
             shutil.rmtree(self.spool, ignore_errors=True)
@@ -56,7 +56,7 @@ class Printd:
         with open(self.deck, "w", encoding="utf-8") as f:
             f.write(self.text())
         self.proc = self.net.keep(Proc(self.net.h.argv(
-            [self.tool("printd"), "-f", self.deck, "--run", self.run_dir]),
+            self.prefix + [self.tool("printd"), "-f", self.deck, "--run", self.run_dir]),
             name="printd", env=self.net.stackd_env("p")))
         if wait:
             self.proc.says("CPLT002I", PATIENCE)

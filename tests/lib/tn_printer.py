@@ -1,7 +1,7 @@
 """tn_printer: a TN3270E printer client in a few lines, for what pr3287 is not
 made for: thousands of clients in one process, and clients that are back at
 once after a crash. It answers every record; SCS is kept as text (code page
-037), one entry for each PRINT-EOJ.
+037), 3270 data as it comes, one entry for each PRINT-EOJ.
 """
 
 import selectors
@@ -61,13 +61,15 @@ class Client:
                 b"\xff\xf0"
         if s[:2] == b"\x02\x04":                    # DEVICE-TYPE IS
             return b"\xff\xfa\x28\x03\x07\x00\x02\x03\xff\xf0"
-        if s[:2] == b"\x03\x04":                    # FUNCTIONS IS
+        if s[:2] in (b"\x03\x04", b"\x03\x07"):     # FUNCTIONS IS, REQUEST
             self.ready = True
+        if s[:2] == b"\x03\x07":                    # fewer: agreed
+            return b"\xff\xfa\x28\x03\x04" + s[2:] + b"\xff\xf0"
         return b""
 
     def record(self, r):
         kind, flag, seq = r[0], r[2], r[3:5]
-        if kind == 1:
+        if kind in (0, 1):
             self.text += r[5:]
         elif kind == 8:
             self.end_job()
