@@ -233,6 +233,12 @@ static const char *source_error(int r, char *buf, size_t len)
 	return buf;
 }
 
+/* SCS and LU3 are text for all but TN3270 printers. */
+static bool is_text(enum spool_form form)
+{
+	return form == SPOOL_TEXT || form == SPOOL_SCS || form == SPOOL_LU3;
+}
+
 /* False: the job was held, or must wait. */
 static bool start(struct lu *lu, struct spool_job *j)
 {
@@ -244,7 +250,7 @@ static bool start(struct lu *lu, struct spool_job *j)
 				  .host = j->meta.host,
 				  .copies = 1,
 				  .pdf = j->meta.form == SPOOL_PDF,
-				  .text = j->meta.form == SPOOL_TEXT};
+				  .text = is_text(j->meta.form)};
 	int r;
 
 	source_conf_of(lu, j, &conf);

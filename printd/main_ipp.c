@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BUFFER 65536
-#define POLL_FIRST_MS 100
+#define POLL_FIRST_MS 10
 #define POLL_MAX_MS 10000
 #define EXIT_AGAIN 1
 #define EXIT_USAGE 2
@@ -87,6 +87,7 @@ static int verdict(ipp_status_t s)
 		IPP_STATUS_ERROR_DOCUMENT_FORMAT_NOT_SUPPORTED,
 		IPP_STATUS_ERROR_DOCUMENT_FORMAT_ERROR,
 		IPP_STATUS_ERROR_BAD_REQUEST,
+		IPP_STATUS_ERROR_ATTRIBUTES_OR_VALUES,
 	};
 
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)

@@ -90,7 +90,8 @@ static void finish(struct ipp *p)
 	struct session_result r = {.outcome = SESSION_PRINTED};
 
 	if (p->status == 0)
-		r.pages = p->pages;
+		r.pages = p->pages ? p->pages
+				   : (uint32_t)source_stats(p->source).pages;
 	else if (p->reason[0])
 		session_result_make(&r,
 				    p->status == EXIT_HOLD ? SESSION_HOLD

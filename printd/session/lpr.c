@@ -76,10 +76,12 @@ static void trouble(struct lpr_session *l, int r, bool maybe, const char *what)
 
 static void printed(struct lpr_session *l)
 {
-	struct session_result r = {
-		.outcome = SESSION_PRINTED,
-		.pages = (uint32_t)source_stats(l->source).pages};
+	struct session_result r = {.outcome = SESSION_PRINTED};
+	uint8_t end;
 
+	/* all of its bytes were read, but not its end, which knows the pages */
+	if (source_read(l->source, &end, sizeof end) == 0)
+		r.pages = (uint32_t)source_stats(l->source).pages;
 	done(l, &r);
 }
 

@@ -80,8 +80,8 @@ struct session_job {
 	uint32_t id;
 	const char *title, *user, *host;
 	uint32_t copies;
-	bool pdf; /* its bytes are a PDF document */
-	bool text;
+	bool pdf;              /* its bytes are a PDF document */
+	bool text;             /* they are text, whatever the job was */
 	struct source *source; /* taken, also when send() fails */
 };
 

@@ -15,8 +15,8 @@ TN3270E, TIMING_MARK = 0x28, 0x06
 class Client:
     """One connection's state; feed() takes bytes and returns the answer."""
 
-    def __init__(self, lu, jobs):
-        self.lu, self.jobs = lu.encode(), jobs
+    def __init__(self, lu, jobs, eoj_flags):
+        self.lu, self.jobs, self.eoj_flags = lu.encode(), jobs, eoj_flags
         self.buf, self.text, self.ready = bytearray(), bytearray(), False
 
     def feed(self, data):
@@ -60,7 +60,7 @@ class Client:
             return b"\xff\xfa\x28\x02\x07IBM-3287-1\x01" + self.lu + \
                 b"\xff\xf0"
         if s[:2] == b"\x02\x04":                    # DEVICE-TYPE IS
-            return b"\xff\xfa\x28\x03\x07\x00\x02\x03\xff\xf0"
+            return b"\xff\xfa\x28\x03\x07\x00\x01\x02\x03\xff\xf0"
         if s[:2] in (b"\x03\x04", b"\x03\x07"):     # FUNCTIONS IS, REQUEST
             self.ready = True
         if s[:2] == b"\x03\x07":                    # fewer: agreed
@@ -72,6 +72,7 @@ class Client:
         if kind in (0, 1):
             self.text += r[5:]
         elif kind == 8:
+            self.eoj_flags.append(flag)
             self.end_job()
         if flag == 2:
             return b"\x02\x00\x00" + seq.replace(b"\xff", b"\xff\xff") + \
@@ -93,6 +94,7 @@ class Clients:
     def __init__(self, net, address, port, lus, reconnect=False):
         self.net, self.where = net, (address, port)
         self.jobs = {lu: [] for lu in lus}
+        self.eoj_flags = {lu: [] for lu in lus}    # of each PRINT-EOJ
         self.reconnect, self.stopped = reconnect, False
         self.sel = selectors.DefaultSelector()
         self.live = {}
@@ -111,7 +113,7 @@ class Clients:
             s.close()
             return False
         s.setblocking(False)
-        c = Client(lu, self.jobs[lu])
+        c = Client(lu, self.jobs[lu], self.eoj_flags[lu])
         self.live[s] = c
         self.sel.register(s, selectors.EVENT_READ)
         return True

@@ -150,13 +150,15 @@ def judge(p, senders, papers):
     return jobs, twice, len(marked)
 
 
-def run_crashes(net, lines, lus, papers, prepare=None):
+def run_crashes(net, lines, lus, papers, prepare=None, host=None):
+    """host: another printd, not killed, that has the jobs."""
     p = Printd(net, lines, start=False)
     p.logs = []
     if prepare:
         prepare(p)
     p.start()
-    senders = [Sender(p, lu) for lu in lus]
+    asked = host or p
+    senders = [Sender(asked, lu) for lu in lus]
     for s in senders:
         s.start()
     kills = crash_loop(p, senders)
@@ -165,9 +167,10 @@ def run_crashes(net, lines, lus, papers, prepare=None):
     for s in senders:
         s.join(PATIENCE)
     wait_gate(p)
-    wait_for(lambda: not p.query("JOBS"), "the spool to be empty",
-             PATIENCE * 3)
-    jobs, twice, marked = judge(p, senders, papers)
+    for who in {asked, p}:
+        wait_for(lambda w=who: not w.query("JOBS"), "the spool to be empty",
+                 PATIENCE * 3)
+    jobs, twice, marked = judge(asked, senders, papers)
     print(f"{kills} kills, {jobs} jobs, {twice} of them came again, {marked} "
           "marked", flush=True)
     p.stop()
@@ -271,6 +274,27 @@ def test_crash_ipp_eve(net):
         papers["PE"] = Folder(EvePrinter(net, p).paper)
     run_crashes(net, "IPP PE BSTTVNET ipp://{there}:8777/ipp/print\n"
                 "LU PE RETRY 100MS FORMAT TEXT\n", ["PE"], papers, prepare)
+
+
+def host_of(net):
+    """A printd of its own with one printer LU for programs like ours."""
+    host = Printd(net, "PRINTER H1 BSTTVNET SCS\nLU H1 RETRY 100MS\n",
+                  spool=fresh("hostspool", folder=True), start=False)
+    host.run_dir, host.port = WORK + "/hostrun", 5024
+    host.deck, host.logs = WORK + "/host.deck", []
+    os.makedirs(host.run_dir, exist_ok=True)
+    host.start()
+    return host
+
+
+@options(seconds=LONG)
+def test_crash_acquire(net):
+    """The other direction: what is killed is the client of a host; the host
+    has the jobs, and marks what it sent twice."""
+    host = host_of(net)
+    run_crashes(net, "FILE PF BSTTVNET {work}/out\nACQUIRE PF {here} 5024 H1\n",
+                ["H1"], {"H1": Folder(fresh("out", folder=True))}, host=host)
+    host.stop()
 
 
 # ---- many ------------------------------------------------------------------
