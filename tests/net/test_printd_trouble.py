@@ -423,6 +423,7 @@ def test_operator_mistakes(net):
             (["RELEASE", "LU"], 2, "name of a LU"),
             (["FROB"], 2, "FROB"),
             (["SUBMIT", "PF", "/no/such/file"], 1, "No such file"),
+            (["SUBMIT", "PF", "/etc"], 1, "Is a directory"),
             (["SUBMIT", "PF", "--copies", "0", "/etc/hostname"], 2, "1..9999"),
             (["SUBMIT", "PF", "--form", "RTF", "/etc/hostname"], 2, "TEXT"),
             (["SUBMIT", "PF", "--codepage", "IBM-1", "/etc/hostname"], 1,
