@@ -159,12 +159,16 @@ def documents(net, n, pages):
 def tn3270e(net, n, pages):
     """What CUPS does not do."""
     lus = [f"P{i:05d}" for i in range(IDLE)]
+    few = Printd(net, "PRINTER P BSTTVNET SCS\n")
+    alone = resident_kib(few.proc.pid)
+    few.stop()
     p = Printd(net, "".join(f"PRINTER {lu} BSTTVNET SCS\n" for lu in lus)
                + "PRINTER LU3 BSTTVNET\n")
     before = resident_kib(p.proc.pid)
     clients = Clients(net, p.here, 5023, lus)
     wait_for(lambda: clients.ready() == IDLE, "the clients", 120, step=0.1)
-    out = {"print idle client, KiB": (resident_kib(p.proc.pid) - before)
+    out = {"print idle LU, KiB": (before - alone) / IDLE,
+           "print its client, KiB": (resident_kib(p.proc.pid) - before)
            / IDLE}
     lu3 = Clients(net, p.here, 5023, ["LU3"])
     for kind, lu, jobs in (("SCS", lus[7], clients.jobs[lus[7]]),
