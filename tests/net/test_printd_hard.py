@@ -66,12 +66,12 @@ def lpd_of(paper):
 
 class Sender(threading.Thread):
     """Submits jobs to one LU without end; `accepted` are those that printd
-    said it has. AHEAD of them wait in the spool, so that at every kill there
-    are jobs on their way in and out, and few are left at the end."""
+    said it has. `ahead` of them wait in the spool, so that at every kill
+    there are jobs on their way in and out, and few are left at the end."""
 
-    def __init__(self, printd, lu):
+    def __init__(self, printd, lu, ahead=AHEAD):
         super().__init__(daemon=True)
-        self.p, self.lu = printd, lu
+        self.p, self.lu, self.ahead = printd, lu, ahead
         self.accepted, self.tried, self.stopped = {}, 0, False
 
     def waiting(self):
@@ -80,7 +80,7 @@ class Sender(threading.Thread):
     def run(self):
         path = f"{WORK}/send-{self.lu}"
         while not self.stopped:
-            if self.waiting() >= AHEAD:
+            if self.waiting() >= self.ahead:
                 time.sleep(0.02)      # enough to do; the kills go on
                 continue
             self.tried += 1
