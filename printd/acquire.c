@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define AGAIN DUR_S(10)
 #define CONNECT_TIME DUR_S(30)
@@ -34,6 +35,7 @@ struct acquire {
 	struct tn3270_client tn;
 	bool started, ready, told;
 	struct intake *job;
+	uint64_t records; /* that the host was told are taken, of `job` */
 	uint64_t jobs;
 	uint8_t *record; /* being gathered */
 	size_t len;
@@ -106,14 +108,18 @@ static int begin_job(struct acquire *a, bool scs, char *err, size_t len)
 	snprintf(m.user, sizeof m.user, "%s", a->tn.device.name);
 	snprintf(m.title, sizeof m.title, "%s from %.64s", a->tn.device.name,
 		 a->cfg.host);
+	a->records = 0;
 	return intake_begin(a->pd, &m, &a->job, err, len);
 }
 
-/* A whole record: into the job. */
-static enum tn3270e_answer take_record(struct acquire *a, bool scs)
+/* A whole record: into the job. *ret_cut: the job lost what it had. */
+static enum tn3270e_answer take_record(struct acquire *a, bool scs,
+				       bool *ret_cut)
 {
 	char err[256] = "";
 	int r = 0;
+
+	*ret_cut = false;
 
 	/* a job has one data stream */
 	if (a->job && (intake_meta(a->job)->form == SPOOL_SCS) != scs)
@@ -126,18 +132,21 @@ static enum tn3270e_answer take_record(struct acquire *a, bool scs)
 	if (r == 0)
 		r = intake_write(a->job, a->record, a->len, err, sizeof err);
 	if (r == 0) {
+		a->records++;
 		ev_timer_set(a->idle, IDLE_EOJ);
 		return TN3270E_DEVICE_END;
 	}
 	log_msg(MSG_CPLT741W, a->cfg.lu, a->cfg.host, err);
+	*ret_cut = a->job && a->records;
 	intake_drop(a->job);
 	a->job = NULL;
 	return TN3270E_INTERVENTION;
 }
 
-static void on_data(struct acquire *a, const struct tn3270_event *ev)
+/* False: the connection is gone. */
+static bool on_data(struct acquire *a, const struct tn3270_event *ev)
 {
-	bool scs = ev->header.type == TN3270E_T_SCS_DATA;
+	bool scs = ev->header.type == TN3270E_T_SCS_DATA, cut = false;
 	enum tn3270e_answer answer = TN3270E_DEVICE_END;
 
 	if (ev->first)
@@ -147,10 +156,18 @@ static void on_data(struct acquire *a, const struct tn3270_event *ev)
 		a->len += ev->len;
 	}
 	if (!ev->last)
-		return;
+		return true;
 	if (scs || ev->header.type == TN3270E_T_3270_DATA)
-		answer = take_record(a, scs);
+		answer = take_record(a, scs, &cut);
 	tn3270_client_respond(&a->tn, answer);
+	if (!cut)
+		return true;
+	/* the host believes in records that are gone: it would go on where it
+	 * is, and the rest would print as a job. Without its LU it sends all
+	 * of it again. */
+	flush(a);
+	again(a, "a job does not fit; the host has to send it again");
+	return false;
 }
 
 static void on_idle(void *arg)
@@ -197,8 +214,7 @@ static bool on_event(struct acquire *a, const struct tn3270_event *ev)
 	case TN3270_EV_START_TLS:
 		return start_tls(a);
 	case TN3270_EV_DATA:
-		on_data(a, ev);
-		break;
+		return on_data(a, ev);
 	case TN3270_EV_EOJ:
 		tn3270_client_respond(&a->tn, end_job(a));
 		break;
@@ -282,8 +298,11 @@ static void on_dial(void *arg, int fd, int error)
 	struct acquire *a = arg;
 
 	a->dial = NULL;
-	if (!error && wire_new(a->pd->env.loop, fd, &wire_ops, a, &a->wire) < 0)
+	if (!error &&
+	    wire_new(a->pd->env.loop, fd, &wire_ops, a, &a->wire) < 0) {
+		close(fd);
 		error = ENOMEM;
+	}
 	if (error) {
 		again(a, session_connect_text(error));
 		return;

@@ -399,8 +399,11 @@ static void on_connect(void *arg, int fd, unsigned events)
 	int conn = ipc_accept(fd);
 
 	(void)events;
-	if (conn < 0)
+	if (conn < 0) {
+		if (conn != -EAGAIN)
+			ev_io_rest(a->io, EV_ACCEPT_REST);
 		return;
+	}
 	(void)!ipc_peer_get(conn, &peer);
 	why = refusal(a, &peer, conn);
 	p = why ? NULL : calloc(1, sizeof *p);

@@ -74,22 +74,34 @@ static int fail(int status, const char *what, const char *why)
 }
 
 static long send_all(struct couplet_print *p, int fd,
-		     struct couplet_print_job *job, const struct place *place)
+		     struct couplet_print_job *job, const struct place *place,
+		     const char **ret_why)
 {
 	static unsigned char buf[BUFFER];
 	ssize_t n = read(fd, buf, sizeof buf);
 	int r;
 
-	if (n < 0 || !choose_form(place, buf, n, &job->form))
-		return n < 0 ? -errno : -EINVAL;
+	if (n < 0) {
+		*ret_why = strerror(errno);
+		return -EIO;
+	}
+	if (!choose_form(place, buf, n, &job->form)) {
+		*ret_why = "form: expected text, scs, lu3, pdf or raw";
+		return -EINVAL;
+	}
 	r = couplet_print_begin(p, job);
 	while (r == 0 && n > 0) {
 		r = couplet_print_data(p, buf, (size_t)n, COUPLET_PRINT_ONLY);
 		n = r == 0 ? read(fd, buf, sizeof buf) : n;
-		if (n < 0)
+		if (n < 0) {
 			r = -errno;
+			*ret_why = strerror(errno);
+		}
 	}
-	return r < 0 ? r : couplet_print_end(p);
+	if (r == 0)
+		return couplet_print_end(p);
+	/* printd went away before it had all: certainly not accepted */
+	return r == -ECONNRESET ? -EAGAIN : r;
 }
 
 static int print(const struct place *place, int argc, char **argv)
@@ -101,6 +113,7 @@ static int print(const struct place *place, int argc, char **argv)
 		.copies = argc == 7 ? (unsigned)strtoul(argv[4], NULL, 10) : 1,
 	};
 	int fd = argc == 7 ? open(argv[6], O_RDONLY | O_CLOEXEC) : 0, r;
+	const char *why = NULL; /* of ours, not printd's */
 	struct couplet_print *p;
 	long id;
 
@@ -113,14 +126,16 @@ static int print(const struct place *place, int argc, char **argv)
 		couplet_print_close(p);
 		return r;
 	}
-	id = send_all(p, fd, &job, place);
+	id = send_all(p, fd, &job, place, &why);
+	why = why ? why : couplet_print_error(p);
 	if (id > 0)
 		fprintf(stderr, "INFO: job %ld of printd %s\n", id, place->id);
-	r = id > 0          ? CUPS_BACKEND_OK
-	    : id == -ENOSPC ? fail(CUPS_BACKEND_RETRY, place->lu,
-				   couplet_print_error(p))
-			    : fail(CUPS_BACKEND_HOLD, place->lu,
-				   couplet_print_error(p));
+	if (id > 0)
+		r = CUPS_BACKEND_OK;
+	else
+		r = fail(id == -ENOSPC || id == -EAGAIN ? CUPS_BACKEND_RETRY
+							: CUPS_BACKEND_HOLD,
+			 place->lu, why);
 	couplet_print_close(p);
 	return r;
 }

@@ -126,7 +126,7 @@ static void check_lu(const struct printd_builder *b, struct printd_lu *lu,
 			"NAME: expected a file name with %j (job number) and "
 			"perhaps %l (LU), %t (title), %u (user), %%",
 			o->name);
-	if (!strchr("cdfglnoprtv", o->lpformat[0]))
+	if (strlen(o->lpformat) != 1 || !strchr("cdfglnoprtv", *o->lpformat))
 		lu_note(b, lu, DECK_ERROR,
 			"LPFORMAT: expected one of c d f g l n o p r t v",
 			o->lpformat);

@@ -149,6 +149,22 @@ static void release(struct intake *in)
 	free(in);
 }
 
+/* Names and titles stand in displays, logs and separator pages: a control
+ * character in them would be the terminal's or the printer's. */
+static void clean(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '_';
+}
+
+static void clean_meta(struct spool_meta *m)
+{
+	clean(m->user);
+	clean(m->host);
+	clean(m->title);
+}
+
 /* The state with which it is accepted. */
 static struct spool_status first_status(struct intake *in, bool hold)
 {
@@ -173,8 +189,10 @@ int intake_commit(struct intake *in, bool hold, uint32_t *ret_id, char *err,
 	struct spool_status st = first_status(in, hold);
 	struct printd *pd = in->pd;
 	struct spool_job *j;
-	int r = spool_commit(in->draft, &st, &j);
+	int r;
 
+	clean_meta(intake_meta(in));
+	r = spool_commit(in->draft, &st, &j);
 	release(in);
 	if (r < 0)
 		return refuse(pd, r, err, len, st.lu, strerror(-r));

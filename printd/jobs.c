@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NO_PAGES "pages of a PDF or raw job are not known here"
+
 static int say(int r, char *err, size_t len, const char *text)
 {
 	snprintf(err, len, "%s", text);
@@ -36,12 +38,19 @@ static void withdraw(struct spool_job *j, struct spool_status *st)
 	st->changed_s = printd_wall_s();
 }
 
-/* In force, and back into a queue; the LU that lost it goes on. */
+/* In force, and back into a queue; the LU that lost it goes on. On a disk that
+ * fails the job is what it was, but one whose sending was stopped has to wait
+ * for its turn again, marked: that is also what a restart would make of it. */
 static int put_back(struct printd *pd, struct spool_job *j, struct lu *from,
 		    const struct spool_status *st, char *err, size_t len)
 {
 	int r = lus_update(pd, j, st);
 
+	if (r < 0 && (j->status.state == SPOOL_ACTIVE ||
+		      j->status.state == SPOOL_SENT)) {
+		j->status.state = SPOOL_READY;
+		j->status.repeat = true;
+	}
 	lus_queue(pd, j);
 	if (from)
 		lus_kick(from);
@@ -139,6 +148,12 @@ int job_move(struct printd *pd, struct spool_job *j, const char *name,
 	return put_back(pd, j, from, &st, err, len);
 }
 
+/* Only what is interpreted here has pages that can be left out. */
+static bool knows_pages(const struct spool_job *j)
+{
+	return j->meta.form != SPOOL_PDF && j->meta.form != SPOOL_RAW;
+}
+
 int job_reprint(struct printd *pd, struct spool_job *j, uint32_t page,
 		const char *name, char *err, size_t len)
 {
@@ -150,6 +165,8 @@ int job_reprint(struct printd *pd, struct spool_job *j, uint32_t page,
 			   "it is not printed yet: RESTART it");
 	if (!to)
 		return say(-ENOENT, err, len, "there is no such LU");
+	if (page > 1 && !knows_pages(j))
+		return say(-ENOTSUP, err, len, NO_PAGES);
 	st.state = SPOOL_READY;
 	st.first_page = page;
 	st.repeat = false; /* asked for, not an accident */
@@ -171,10 +188,8 @@ int job_restart(struct printd *pd, struct spool_job *j, uint32_t page,
 	if (!lu)
 		return say(-ENOENT, err, len,
 			   "its LU is not in the deck; MOVE it to another");
-	if (page > 1 &&
-	    (j->meta.form == SPOOL_PDF || j->meta.form == SPOOL_RAW))
-		return say(-ENOTSUP, err, len,
-			   "pages of a PDF or raw job are not known here");
+	if (page > 1 && !knows_pages(j))
+		return say(-ENOTSUP, err, len, NO_PAGES);
 	withdraw(j, &st);
 	st.state = SPOOL_READY;
 	st.first_page = page;

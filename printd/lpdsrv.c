@@ -147,14 +147,13 @@ static enum spool_form form_of(const struct lpd_client *c,
 	return strchr("flpr", p->format) ? SPOOL_TEXT : SPOOL_RAW;
 }
 
-/* 0 or a byte to refuse with. */
+/* 0 with the job's number, or a byte to refuse with. */
 static int accept_print(struct lpd_client *c, const struct lpd_job *job,
-			const struct lpd_print *p)
+			const struct lpd_print *p, uint32_t *ret_id)
 {
 	struct intake *in = c->files[p->file];
 	struct spool_meta *m;
 	char err[256] = "";
-	uint32_t id;
 
 	if (!in)
 		return REFUSE_RETRY;
@@ -166,21 +165,44 @@ static int accept_print(struct lpd_client *c, const struct lpd_job *job,
 	snprintf(m->host, sizeof m->host, "%.64s", job->host);
 	snprintf(m->title, sizeof m->title, "%.128s",
 		 job->job[0] ? job->job : p->name);
-	if (intake_commit(in, false, &id, err, sizeof err) == 0)
+	if (intake_commit(in, false, ret_id, err, sizeof err) == 0)
 		return 0;
 	complain(c, err);
 	return REFUSE_RETRY;
 }
 
+/* A client that is refused sends all of it again: what was accepted before
+ * the refusal must not be printed too. Nothing of it is on its way yet, for
+ * sessions begin in a later turn of the loop. */
+static void take_back(struct lpd_client *c, const uint32_t *ids, unsigned n)
+{
+	struct printd *pd = c->srv->pd;
+	char err[256] = "";
+
+	for (unsigned i = 0; i < n; i++) {
+		struct spool_job *j = spool_find(pd->spool, ids[i]);
+
+		if (j && job_cancel(pd, j, err, sizeof err) < 0)
+			complain(c, err);
+	}
+}
+
 static void on_job(struct lpd_client *c, const struct lpd_job *job)
 {
+	uint32_t ids[LPD_PRINTS_MAX];
+	unsigned n = 0;
 	int bad = 0;
 
 	for (unsigned i = 0; i < job->prints && !bad; i++) {
 		/* the same file in another format: it is printed once */
 		if (c->files[job->print[i].file] || i == 0)
-			bad = accept_print(c, job, &job->print[i]);
+			bad = accept_print(c, job, &job->print[i], &ids[n]);
+		else
+			continue;
+		n += !bad;
 	}
+	if (bad)
+		take_back(c, ids, n);
 	drop_files(c);
 	answer(c, bad);
 }

@@ -221,7 +221,7 @@ static void source_conf_of(struct lu *lu, const struct spool_job *j,
 		.feed_after = o->feed,
 		.landscape = o->landscape,
 		.paper = o->paper,
-		.copies = lu->session->ops->copies ? 1 : j->meta.copies,
+		.copies = j->meta.copies,
 		.first_page = j->status.first_page,
 	};
 	c->setup_len = parse_string(o->setup, c->setup);
@@ -269,6 +269,12 @@ static const char *source_error(int r, char *buf, size_t len)
 	return buf;
 }
 
+/* SCS and LU3 are text for all but TN3270 printers. */
+static bool is_text(enum spool_form form)
+{
+	return form == SPOOL_TEXT || form == SPOOL_SCS || form == SPOOL_LU3;
+}
+
 /* False: the job was held, or must wait. */
 static bool start(struct lu *lu, struct spool_job *j)
 {
@@ -278,12 +284,17 @@ static bool start(struct lu *lu, struct spool_job *j)
 				  .title = j->meta.title,
 				  .user = j->meta.user,
 				  .host = j->meta.host,
-				  .copies = j->meta.copies,
+				  .copies = 1,
 				  .pdf = j->meta.form == SPOOL_PDF,
-				  .text = j->meta.form == SPOOL_TEXT};
+				  .text = is_text(j->meta.form)};
 	int r;
 
 	source_conf_of(lu, j, &conf);
+	/* the other end multiplies, or the source does */
+	if (conf.copies <= lu->session->ops->copies_max) {
+		job.copies = conf.copies;
+		conf.copies = 1;
+	}
 	conf.separator = separator(lu, j, page, sizeof page);
 	r = source_new(lu->pd->spool, j, &conf, &job.source);
 	if (r < 0) {
@@ -373,11 +384,16 @@ static void finished(struct lu *lu, struct spool_job *j, uint32_t pages)
 	log_msg(MSG_CPLT710I, id, lu->cfg->name, pages,
 		st.repeat ? ", MAY HAVE BEEN PRINTED BEFORE" : "");
 	lus_take_out(lu, j);
-	if (lu->cfg->opt.retain_ns)
-		(void)lus_update(pd, j, &st);
-	else if (spool_remove(pd->spool, j) < 0)
+	if (lu->cfg->opt.retain_ns) {
+		if (lus_update(pd, j, &st) < 0)
+			j->status = st;
+	} else if (spool_remove(pd->spool, j) < 0) {
 		log_msg(MSG_CPLT705E, id, lu->cfg->name,
 			"its file cannot be removed");
+		/* lus_expire() tries again */
+		if (spool_find(pd->spool, id))
+			j->status = st;
+	}
 	job_watch_tell(pd, id, &st);
 }
 

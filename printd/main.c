@@ -276,6 +276,17 @@ static int start_inputs(struct printd *pd)
 	return r < 0 ? fail("LPD", r) : 0;
 }
 
+/* We may start no program, so no new helper either: without it IPP sessions
+ * and ALERT would fail for ever and nobody would know. Whoever supervises us
+ * starts us again, and no job is lost. */
+static void on_helper_gone(void *arg)
+{
+	struct printd *pd = arg;
+
+	log_msg(MSG_CPLT001E, "helper process", "it was ended");
+	daemon_end(pd->daemon, 1, "the helper process is gone");
+}
+
 static int printd_start(void *arg, struct daemon *d)
 {
 	struct printd *pd = arg;
@@ -285,7 +296,7 @@ static int printd_start(void *arg, struct daemon *d)
 	pd->env.loop = daemon_loop(d);
 	pd->env.id = pd->deck.id;
 	pd->env.run_dir = daemon_options(d)->run_dir;
-	r = helper_attach(pd->env.helper, pd->env.loop);
+	r = helper_attach(pd->env.helper, pd->env.loop, on_helper_gone, pd);
 	if (r == 0)
 		r = ftp_pool_new(&pd->env, &pd->env.ftp);
 	if (r < 0)

@@ -3,7 +3,7 @@
  * run by printd for IPP sessions (session/ipp.c says what is printed on
  * standard output).
  *
- *	couplet-ipp URI JOB USER TITLE COPIES FORMAT < portions
+ *	couplet-ipp URI JOB USER TITLE COPIES FORMAT CONNECT_MS < portions
  *
  * Exit: 0 printed (job-state completed), 3 no try will help, 1 try again.
  */
@@ -16,8 +16,7 @@
 #include <unistd.h>
 
 #define BUFFER 65536
-#define CONNECT_MS 30000
-#define POLL_FIRST_MS 100
+#define POLL_FIRST_MS 10
 #define POLL_MAX_MS 10000
 #define EXIT_AGAIN 1
 #define EXIT_USAGE 2
@@ -28,7 +27,7 @@
 
 struct target {
 	const char *uri, *user, *title, *format;
-	int copies;
+	int copies, connect_ms;
 	char scheme[32], userpass[256], host[256], resource[512];
 	int port;
 	http_t *http;
@@ -60,7 +59,7 @@ static int dial(struct target *t)
 			    sizeof t->resource) < HTTP_URI_STATUS_OK)
 		return give_up(EXIT_HOLD, "not a printer's URI", t->uri);
 	t->http = httpConnect2(t->host, t->port, NULL, AF_UNSPEC, enc, 1,
-			       CONNECT_MS, NULL);
+			       t->connect_ms, NULL);
 	if (!t->http)
 		return give_up(EXIT_AGAIN, "connecting", cupsLastErrorString());
 	return 0;
@@ -88,6 +87,7 @@ static int verdict(ipp_status_t s)
 		IPP_STATUS_ERROR_DOCUMENT_FORMAT_NOT_SUPPORTED,
 		IPP_STATUS_ERROR_DOCUMENT_FORMAT_ERROR,
 		IPP_STATUS_ERROR_BAD_REQUEST,
+		IPP_STATUS_ERROR_ATTRIBUTES_OR_VALUES,
 	};
 
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++)
@@ -269,9 +269,9 @@ int main(int argc, char **argv)
 	static struct target t;
 	int job = 0, r;
 
-	if (argc != 7) {
+	if (argc != 8) {
 		fprintf(stderr, "usage: couplet-ipp URI JOB USER TITLE COPIES "
-				"FORMAT\n");
+				"FORMAT CONNECT_MS\n");
 		return EXIT_USAGE;
 	}
 	t.uri = argv[1];
@@ -279,6 +279,7 @@ int main(int argc, char **argv)
 	t.title = argv[4];
 	t.copies = (int)strtol(argv[5], NULL, 10);
 	t.format = argv[6];
+	t.connect_ms = (int)strtol(argv[7], NULL, 10);
 	r = dial(&t);
 	if (r == 0)
 		r = print_job(&t, &job);

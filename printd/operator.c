@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+
+#define STATES "READY, ACTIVE, SENT, DONE or HELD"
 
 static void write_console(void *arg, const char *text, size_t len)
 {
@@ -79,6 +82,20 @@ static void query_lu(struct printd *pd, struct console_cmd *cmd, int n)
 		done(cmd, display_lus(&d, lu ? lu->cfg->name : NULL), NULL);
 }
 
+/* One of spool_state_name(), or NULL and complained. */
+static const char *take_state(struct operands *o)
+{
+	const char *word = operands_word(o, STATES);
+
+	for (int i = 0; word && i < SPOOL_STATES; i++)
+		if (strcasecmp(word, spool_state_name((enum spool_state)i)) ==
+		    0)
+			return word;
+	if (word)
+		operands_wrong(o, STATES);
+	return NULL;
+}
+
 static void query_jobs(struct printd *pd, struct console_cmd *cmd, int n)
 {
 	struct operands o = operands_of(cmd, n);
@@ -89,8 +106,7 @@ static void query_jobs(struct printd *pd, struct console_cmd *cmd, int n)
 		if (operands_is(&o, "LU"))
 			lu = operands_word(&o, "the name of a LU");
 		else if (operands_is(&o, "STATE"))
-			state = operands_word(
-				&o, "READY, ACTIVE, SENT, DONE or HELD");
+			state = take_state(&o);
 		else
 			break;
 	}
@@ -127,6 +143,16 @@ static void print_deck(void *arg, FILE *out)
 
 /* ---- jobs
  * ------------------------------------------------------------------------ */
+
+/* What became of a job, in words; or why not. */
+static void tell_job(struct console_cmd *cmd, int r, const struct spool_job *j,
+		     const char *what, const char *err)
+{
+	if (r == 0)
+		console_printf(cmd, "job %u %s %s\n", j->meta.id, what,
+			       j->status.lu);
+	done(cmd, r, err);
+}
 
 static uint32_t take_page(struct operands *o)
 {
@@ -194,7 +220,8 @@ static void requeue(struct printd *pd, struct console_cmd *cmd, int n)
 	char err[256] = "";
 
 	if (right(&o, "FRONT", cmd))
-		done(cmd, job_requeue(pd, j, front, err, sizeof err), err);
+		tell_job(cmd, job_requeue(pd, j, front, err, sizeof err), j,
+			 front ? "in front of" : "in the queue of", err);
 }
 
 static void move(struct printd *pd, struct console_cmd *cmd, int n)
@@ -205,7 +232,8 @@ static void move(struct printd *pd, struct console_cmd *cmd, int n)
 	char err[256] = "";
 
 	if (right(&o, "no more words", cmd))
-		done(cmd, job_move(pd, j, lu->cfg->name, err, sizeof err), err);
+		tell_job(cmd, job_move(pd, j, lu->cfg->name, err, sizeof err),
+			 j, "moved to", err);
 }
 
 static void reprint(struct printd *pd, struct console_cmd *cmd, int n)
@@ -217,10 +245,10 @@ static void reprint(struct printd *pd, struct console_cmd *cmd, int n)
 	char err[256] = "";
 
 	if (right(&o, "PAGE n or LU lu", cmd))
-		done(cmd,
-		     job_reprint(pd, j, page, lu ? lu->cfg->name : NULL, err,
-				 sizeof err),
-		     err);
+		tell_job(cmd,
+			 job_reprint(pd, j, page, lu ? lu->cfg->name : NULL,
+				     err, sizeof err),
+			 j, "printed again on", err);
 }
 
 static void restart(struct printd *pd, struct console_cmd *cmd, int n)
@@ -231,7 +259,8 @@ static void restart(struct printd *pd, struct console_cmd *cmd, int n)
 	char err[256] = "";
 
 	if (right(&o, "PAGE n", cmd))
-		done(cmd, job_restart(pd, j, page, err, sizeof err), err);
+		tell_job(cmd, job_restart(pd, j, page, err, sizeof err), j,
+			 "begun again on", err);
 }
 
 static void back(struct printd *pd, struct console_cmd *cmd, int n)
@@ -243,7 +272,8 @@ static void back(struct printd *pd, struct console_cmd *cmd, int n)
 	char err[256] = "";
 
 	if (right(&o, "no more words", cmd))
-		done(cmd, job_back(pd, j, pages, err, sizeof err), err);
+		tell_job(cmd, job_back(pd, j, pages, err, sizeof err), j,
+			 "begun again on", err);
 }
 
 /* ---- LUs
@@ -275,6 +305,7 @@ static void redirect(struct printd *pd, struct console_cmd *cmd, int n)
 	struct operands o = operands_of(cmd, n);
 	struct lu *lu = take_lu(pd, &o), *to = NULL;
 	char err[256] = "";
+	int r;
 
 	if (!operands_is(&o, "OFF")) {
 		if (operands_is(&o, "TO"))
@@ -282,8 +313,14 @@ static void redirect(struct printd *pd, struct console_cmd *cmd, int n)
 		else
 			operands_expected(&o, "TO lu, or OFF");
 	}
-	if (right(&o, "no more words", cmd))
-		done(cmd, lu_redirect(lu, to, err, sizeof err), err);
+	if (!right(&o, "no more words", cmd))
+		return;
+	r = lu_redirect(lu, to, err, sizeof err);
+	if (r == 0)
+		console_printf(cmd, "LU %s: %s%s\n", lu->cfg->name,
+			       to ? "redirected to " : "no longer redirected",
+			       to ? to->cfg->name : "");
+	done(cmd, r, err);
 }
 
 /* ---- the rest

@@ -218,12 +218,14 @@ static int begin(struct submit *s, const char *name, const unsigned char *data,
 	return couplet_print_begin(s->p, &job);
 }
 
-static int copy(struct submit *s, const char *name, int fd)
+/* *ret_ours: the error is not printd's, but that of reading the file. */
+static int copy(struct submit *s, const char *name, int fd, bool *ret_ours)
 {
 	unsigned char buf[BUFFER];
 	ssize_t n = read(fd, buf, sizeof buf);
 	int r;
 
+	*ret_ours = n < 0;
 	if (n < 0)
 		return -errno;
 	r = begin(s, name, buf, (size_t)n);
@@ -231,8 +233,10 @@ static int copy(struct submit *s, const char *name, int fd)
 		r = send_bytes(s, buf, (size_t)n);
 		if (r == 0)
 			n = read(fd, buf, sizeof buf);
-		if (n < 0)
+		if (n < 0) {
 			r = -errno;
+			*ret_ours = true;
+		}
 	}
 	if (r == 0 && s->len)
 		r = end_record(s);
@@ -259,7 +263,7 @@ static int report(struct submit *s, long job)
 
 static int submit_file(struct submit *s, const char *name)
 {
-	bool in = strcmp(name, "-") == 0;
+	bool in = strcmp(name, "-") == 0, ours = false;
 	int fd = in ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC), r;
 	long job;
 
@@ -267,15 +271,16 @@ static int submit_file(struct submit *s, const char *name)
 		fprintf(stderr, "printctl: %s: %s\n", name, strerror(errno));
 		return CONSOLE_FAILED;
 	}
-	r = copy(s, name, fd);
+	r = copy(s, name, fd, &ours);
 	if (!in)
 		close(fd);
 	job = r == 0 ? couplet_print_end(s->p) : r;
 	if (job > 0)
 		return report(s, job);
 	fprintf(stderr, "printctl: %s: %s\n", name,
-		couplet_print_error(s->p)[0] ? couplet_print_error(s->p)
-					     : strerror((int)-job));
+		ours || !couplet_print_error(s->p)[0]
+			? strerror((int)-job)
+			: couplet_print_error(s->p));
 	(void)couplet_print_abort(s->p);
 	return CONSOLE_FAILED;
 }

@@ -163,8 +163,11 @@ static void on_connect(void *arg, int fd, unsigned events)
 	int r;
 
 	(void)events;
-	if (conn < 0)
+	if (conn < 0) {
+		if (errno != EAGAIN)
+			ev_io_rest(m->io, EV_ACCEPT_REST);
 		return;
+	}
 	c = m->n_clients < CLIENTS_MAX ? calloc(1, sizeof *c) : NULL;
 	if (!c) {
 		close(conn);

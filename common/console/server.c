@@ -431,8 +431,11 @@ static void on_connect(void *arg, int fd, unsigned events)
 
 	(void)events;
 	conn = ipc_accept(fd);
-	if (conn < 0)
+	if (conn < 0) {
+		if (conn != -EAGAIN)
+			ev_io_rest(c->io, EV_ACCEPT_REST);
 		return;
+	}
 	if (ipc_peer_get(conn, &peer) < 0 ||
 	    admit(c, conn, &peer, &right) < 0 ||
 	    session_new(c, conn, &peer, right) < 0)

@@ -26,12 +26,13 @@ struct ev_loop {
 };
 
 struct ev_io {
-	struct event_base *base;
-	struct event *ev; /* NULL while nothing is watched */
+	struct ev_loop *l;
+	struct event *ev;      /* NULL while nothing is watched */
+	struct ev_timer *rest; /* NULL until it is wanted */
 	ev_io_fn *fn;
 	void *arg;
 	int fd;
-	unsigned events;
+	unsigned events, after; /* after: when the rest is over */
 };
 
 struct ev_timer {
@@ -173,6 +174,8 @@ int ev_io_set(struct ev_io *io, unsigned events)
 {
 	short what = EV_PERSIST;
 
+	if (io->rest)
+		ev_timer_stop(io->rest);
 	if (io->ev && io->events == events)
 		return 0;
 	if (io->ev)
@@ -185,7 +188,7 @@ int ev_io_set(struct ev_io *io, unsigned events)
 		what |= EV_READ;
 	if (events & EV_IO_OUT)
 		what |= EV_WRITE;
-	io->ev = event_new(io->base, io->fd, what, io_fired, io);
+	io->ev = event_new(io->l->base, io->fd, what, io_fired, io);
 	if (!io->ev)
 		return -ENOMEM;
 	if (event_add(io->ev, NULL) < 0) {
@@ -204,7 +207,7 @@ int ev_io_new(struct ev_loop *l, int fd, unsigned events, ev_io_fn *fn,
 
 	if (!io)
 		return -ENOMEM;
-	io->base = l->base;
+	io->l = l;
 	io->fd = fd;
 	io->fn = fn;
 	io->arg = arg;
@@ -217,10 +220,31 @@ int ev_io_new(struct ev_loop *l, int fd, unsigned events, ev_io_fn *fn,
 	return 0;
 }
 
+static void rested(void *arg)
+{
+	struct ev_io *io = arg;
+
+	if (ev_io_set(io, io->after) < 0)
+		ev_timer_set(io->rest, DUR_S(1)); /* no memory: later */
+}
+
+int ev_io_rest(struct ev_io *io, dur_t d)
+{
+	int r = io->rest ? 0 : ev_timer_new(io->l, rested, io, &io->rest);
+
+	if (r < 0)
+		return r;
+	io->after = io->events ? io->events : io->after;
+	r = ev_io_set(io, 0);
+	ev_timer_set(io->rest, d);
+	return r;
+}
+
 void ev_io_free(struct ev_io *io)
 {
 	if (!io)
 		return;
+	ev_timer_free(io->rest);
 	if (io->ev)
 		event_free(io->ev);
 	free(io);

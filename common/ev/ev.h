@@ -58,6 +58,11 @@ int ev_io_new(struct ev_loop *l, int fd, unsigned events, ev_io_fn *fn,
 	      void *arg, struct ev_io **ret) MUST_USE;
 /* Changes what is watched; 0 = nothing for now. 0 or negative errno. */
 int ev_io_set(struct ev_io *io, unsigned events) MUST_USE;
+/* Watches nothing for `d`, then what it does now: for a listener that cannot
+ * accept (no descriptor left) and would be called again at once. ev_io_set()
+ * ends the rest. 0, or -ENOMEM and no rest. */
+int ev_io_rest(struct ev_io *io, dur_t d);
+#define EV_ACCEPT_REST DUR_S(1) /* how long such a listener rests */
 void ev_io_free(struct ev_io *io);
 
 /* A timer, off at first. 0 or -ENOMEM. */

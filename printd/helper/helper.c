@@ -214,6 +214,8 @@ struct helper {
 	struct ipc_conn *conn;
 	struct run runs[HELPER_PROGRAMS_MAX];
 	int next;
+	void (*gone)(void *arg);
+	void *gone_arg;
 };
 
 int helper_new(const char *user, const char *run_dir, struct helper **ret)
@@ -278,14 +280,19 @@ static void on_closed(void *arg, int error)
 	for (int i = 0; i < HELPER_PROGRAMS_MAX; i++)
 		if (h->runs[i].id)
 			finish(&h->runs[i], -1);
+	h->gone(h->gone_arg);
 }
 
 static const struct ipc_conn_ops conn_ops = {.message = on_message,
 					     .closed = on_closed};
 
-int helper_attach(struct helper *h, struct ev_loop *l)
+int helper_attach(struct helper *h, struct ev_loop *l, void (*gone)(void *arg),
+		  void *arg)
 {
 	int r;
+
+	h->gone = gone;
+	h->gone_arg = arg;
 
 	if (fcntl(h->fd, F_SETFL, O_NONBLOCK) < 0)
 		return -errno;

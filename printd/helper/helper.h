@@ -26,8 +26,11 @@ typedef void helper_fn(void *arg, int status);
  * daemon_options has it. 0 or negative errno. */
 int helper_new(const char *user, const char *run_dir,
 	       struct helper **ret) MUST_USE;
-/* From now on answers come on this loop. 0 or negative errno. */
-int helper_attach(struct helper *h, struct ev_loop *l) MUST_USE;
+/* From now on answers come on this loop. `gone` is called once if the process
+ * ends before us (-1 was told to all runs): nothing runs any more. 0 or
+ * negative errno. */
+int helper_attach(struct helper *h, struct ev_loop *l, void (*gone)(void *arg),
+		  void *arg) MUST_USE;
 /* Ends it and its programs. NULL is fine. */
 void helper_free(struct helper *h);
 /*

@@ -273,8 +273,9 @@ void lpr_eof(struct lpr *l)
 
 mono_t lpr_deadline(const struct lpr *l)
 {
-	return l->state < LPR_DONE ? mono_add(l->since, l->job.ack)
-				   : MONO_NEVER;
+	return l->state < LPR_DONE && !lpr_data_left(l)
+		       ? mono_add(l->since, l->job.ack)
+		       : MONO_NEVER;
 }
 
 void lpr_expire(struct lpr *l, mono_t now)

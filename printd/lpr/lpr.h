@@ -103,7 +103,8 @@ void lpr_input(struct lpr *l, const void *data, size_t len, mono_t now);
 /* The daemon closed, or the connection broke. */
 void lpr_eof(struct lpr *l);
 
-/* When lpr_expire() wants to be called; MONO_NEVER when done. */
+/* When lpr_expire() wants to be called; MONO_NEVER when done, and while bytes
+ * of the data file are to go: the caller sees whether they are taken. */
 mono_t lpr_deadline(const struct lpr *l);
 
 /* Time has come: fails with LPR_TIMEOUT. */

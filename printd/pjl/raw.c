@@ -171,12 +171,14 @@ size_t raw_input(struct raw *r, const void *data, size_t len,
 	nothing(ret_ev);
 	if (!r->conf.pjl || r->state >= RAW_DONE)
 		return len;
-	if (len > 0 && r->state == RAW_DRAIN)
-		r->since = now; /* it prints and says so: wait on */
 	while (used < len && ret_ev->kind == RAW_EV_NONE) {
 		used += pjl_input(&r->pjl, p + used, len - used, &pe);
-		if (pe.kind != PJL_EV_NONE)
-			heard(r, &pe, ret_ev);
+		if (pe.kind == PJL_EV_NONE)
+			continue;
+		/* it prints and says so: wait on; not for noise */
+		if (r->state == RAW_DRAIN)
+			r->since = now;
+		heard(r, &pe, ret_ev);
 	}
 	return used;
 }

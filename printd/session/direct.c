@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define POLL DUR_MS(100) /* looks at what the peer has acknowledged */
 
@@ -251,7 +252,12 @@ static size_t on_input(void *arg, const void *data, size_t len)
 		if (!left && ev.kind == RAW_EV_NONE)
 			break;
 	}
-	arm(d);
+	/* here too: a printer that talks all the time moves the next look of
+	 * arm() away for ever */
+	if (progress(d)) {
+		maybe_drain(d);
+		arm(d);
+	}
 	return len;
 }
 
@@ -281,7 +287,9 @@ static bool start(struct direct *d, int fd)
 	size_t n;
 	int r = wire_new(d->s.env->loop, fd, &wire_ops, d, &d->wire);
 
-	if (r == 0)
+	if (r < 0)
+		close(fd);
+	else
 		r = d->s.owner.begins(d->s.owner.arg);
 	if (r < 0) {
 		session_result_make(&res, SESSION_RETRY, false, "%s",

@@ -20,7 +20,7 @@ struct file_session {
 	struct ev_timer *timer;
 	struct source *source;
 	int dir, fd;
-	bool begun;
+	bool begun, named; /* named: it has its place in the folder */
 	char name[NAME_MAX_LEN], temp[NAME_MAX_LEN + 8];
 	char state[96];
 };
@@ -60,7 +60,7 @@ static void trouble(struct file_session *f, int r, const char *what)
 	struct session_result res;
 
 	session_result_make(
-		&res, r == -EBADMSG ? SESSION_HOLD : SESSION_RETRY, false,
+		&res, r == -EBADMSG ? SESSION_HOLD : SESSION_RETRY, f->named,
 		"%s %s/%s: %s", what, f->s.lu->target, f->name,
 		r == -EBADMSG ? "the job's file is damaged" : strerror(-r));
 	done(f, &res);
@@ -99,6 +99,7 @@ static int publish(struct file_session *f)
 	f->s.owner.sent(f->s.owner.arg);
 	if (renameat(f->dir, f->temp, f->dir, f->name) < 0)
 		return -errno;
+	f->named = true;
 	close(f->fd);
 	f->fd = -1;
 	return fsync(f->dir) < 0 ? -errno : 0;
@@ -156,7 +157,7 @@ static int file_send(struct session *s, const struct session_job *job)
 	bool pdf = job->pdf || s->lu->opt.format == LU_FORMAT_PDF;
 
 	f->source = job->source;
-	f->begun = false;
+	f->begun = f->named = false;
 	session_file_name(s->lu, job,
 			  pdf         ? ".pdf"
 			  : job->text ? ".txt"

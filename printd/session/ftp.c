@@ -9,6 +9,7 @@
 #include "client/couplet.h"
 #include "session/dial.h"
 #include "session/session.h"
+#include "session/stall.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -32,6 +33,8 @@ struct ftp {
 	struct curl_slist *after;
 	struct source *source;
 	bool begun, sent;
+	struct ev_timer *timer;
+	struct stall stall; /* of the file */
 	int read_error;
 	uint64_t bytes;
 	char name[NAME_MAX_LEN];
@@ -53,6 +56,8 @@ static void drop(struct ftp *f)
 	f->easy = NULL;
 	curl_slist_free_all(f->after);
 	f->after = NULL;
+	stall_end(&f->stall);
+	ev_timer_stop(f->timer);
 	source_free(f->source);
 	f->source = NULL;
 }
@@ -204,6 +209,35 @@ void ftp_pool_free(struct ftp_pool *p)
 /* ---- one transfer
  * ----------------------------------------------------------------------- */
 
+static void arm(struct ftp *f)
+{
+	mono_t at = stall_deadline(&f->stall);
+
+	if (mono_is_never(at))
+		ev_timer_stop(f->timer);
+	else
+		ev_timer_set(f->timer, mono_sub(at, mono_now()));
+}
+
+static void on_stall(void *arg)
+{
+	struct ftp *f = arg;
+
+	/* the end comes from libcurl, which has GIVEUP too */
+	if (stall_expire(&f->stall, mono_now()) == STALL_STALLED)
+		f->s.owner.news(f->s.owner.arg, SESSION_STALLED,
+				"takes no bytes");
+	arm(f);
+}
+
+/* libcurl wants more: what it had is gone. */
+static void moved(struct ftp *f)
+{
+	if (stall_moved(&f->stall, mono_now()))
+		f->s.owner.news(f->s.owner.arg, SESSION_MOVING,
+				"takes bytes again");
+}
+
 static size_t on_read(char *buf, size_t size, size_t n, void *arg)
 {
 	struct ftp *f = arg;
@@ -214,7 +248,11 @@ static size_t on_read(char *buf, size_t size, size_t n, void *arg)
 		if (f->s.owner.begins(f->s.owner.arg) < 0)
 			return CURL_READFUNC_ABORT;
 		snprintf(f->state, sizeof f->state, "sending");
+		stall_begin(&f->stall, DUR_NS(f->s.lu->opt.stall_ns),
+			    DUR_NS(f->s.lu->opt.giveup_ns), mono_now());
 	}
+	moved(f);
+	arm(f);
 	got = source_read(f->source, buf, size * n);
 	if (got < 0) {
 		f->read_error = (int)got;
@@ -223,6 +261,7 @@ static size_t on_read(char *buf, size_t size, size_t n, void *arg)
 	f->bytes += (uint64_t)got;
 	if (!got && !f->sent) {
 		f->sent = true;
+		stall_end(&f->stall);
 		f->s.owner.sent(f->s.owner.arg);
 	}
 	return (size_t)got;
@@ -356,7 +395,10 @@ static void ftp_stop(struct session *s)
 
 static void ftp_free(struct session *s)
 {
-	free(of(s));
+	struct ftp *f = of(s);
+
+	ev_timer_free(f->timer);
+	free(f);
 }
 
 static bool ftp_ready(struct session *s)
@@ -399,6 +441,8 @@ int session_ftp_new(struct session **ret, const struct session_env *env,
 	f->s.ops = &ops;
 	snprintf(f->state, sizeof f->state, "idle");
 	r = dial_resolve(env->id, lu->host, lu->port, &f->to);
+	if (r == 0)
+		r = ev_timer_new(env->loop, on_stall, f, &f->timer);
 	if (r < 0) {
 		free(f);
 		return r;

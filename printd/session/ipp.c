@@ -18,6 +18,7 @@
 #include "base/cursor.h"
 #include "helper/helper.h"
 #include "session/session.h"
+#include "session/stall.h"
 #include "session/wire.h"
 
 #include <errno.h>
@@ -38,6 +39,8 @@ struct ipp {
 	int in;                /* our end of its standard input, -1 = closed */
 	int out;               /* our end of its output */
 	struct ev_io *in_io, *out_io;
+	struct ev_timer *timer;
+	struct stall stall; /* of the document */
 	uint8_t buf[FRAME_HEAD + SESSION_CHUNK];
 	size_t pos, len;
 	bool all_read; /* the last portion is in buf */
@@ -77,6 +80,8 @@ static void drop(struct ipp *p)
 	p->out = -1;
 	source_free(p->source);
 	p->source = NULL;
+	stall_end(&p->stall);
+	ev_timer_stop(p->timer);
 }
 
 static void finish(struct ipp *p)
@@ -85,7 +90,8 @@ static void finish(struct ipp *p)
 	struct session_result r = {.outcome = SESSION_PRINTED};
 
 	if (p->status == 0)
-		r.pages = p->pages;
+		r.pages = p->pages ? p->pages
+				   : (uint32_t)source_stats(p->source).pages;
 	else if (p->reason[0])
 		session_result_make(&r,
 				    p->status == EXIT_HOLD ? SESSION_HOLD
@@ -117,6 +123,26 @@ static void on_exit_status(void *arg, int status)
 	maybe_finish(p);
 }
 
+/* ---- does the printer take the document
+ * ------------------------------------------------ */
+
+static void arm(struct ipp *p)
+{
+	mono_t at = stall_deadline(&p->stall);
+
+	if (mono_is_never(at))
+		ev_timer_stop(p->timer);
+	else
+		ev_timer_set(p->timer, mono_sub(at, mono_now()));
+}
+
+static void moved(struct ipp *p)
+{
+	if (stall_moved(&p->stall, mono_now()))
+		p->s.owner.news(p->s.owner.arg, SESSION_MOVING,
+				"takes bytes again");
+}
+
 /* ---- what it says
  * ---------------------------------------------------------------------- */
 
@@ -126,6 +152,8 @@ static void on_line(struct ipp *p, char *line)
 		if (!p->sent)
 			p->s.owner.sent(p->s.owner.arg);
 		p->sent = true;
+		moved(p);
+		stall_end(&p->stall);
 	} else if (strncmp(line, "STATE ", 6) == 0) {
 		if (strcmp(p->state, line + 6) != 0)
 			p->s.owner.news(p->s.owner.arg, SESSION_STATUS,
@@ -181,6 +209,24 @@ static void give_up(struct ipp *p, int status, const char *reason)
 	finish(p);
 }
 
+static void on_timer(void *arg)
+{
+	struct ipp *p = arg;
+
+	switch (stall_expire(&p->stall, mono_now())) {
+	case STALL_NOTHING:
+		break;
+	case STALL_STALLED:
+		p->s.owner.news(p->s.owner.arg, SESSION_STALLED,
+				"takes no bytes");
+		break;
+	case STALL_GIVE_UP:
+		give_up(p, 1, "the printer takes no data");
+		return;
+	}
+	arm(p);
+}
+
 /* The next portion with its length into buf. False: it is over. */
 static bool fill(struct ipp *p)
 {
@@ -219,10 +265,12 @@ static void on_in(void *arg, int fd, unsigned events)
 	if (p->pos == p->len && !fill(p))
 		return;
 	n = write(fd, p->buf + p->pos, p->len - p->pos);
-	if (n > 0)
+	if (n > 0) {
 		p->pos += (size_t)n;
-	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		moved(p);
+	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		close_in(p); /* it has gone: its exit tells why */
+	}
 }
 
 /* ---- the session
@@ -254,16 +302,19 @@ static int run(struct ipp *p, const struct session_job *job,
 	       const int theirs[2])
 {
 	const struct session_env *env = p->s.env;
+	const struct lu_opt *o = &p->s.lu->opt;
 	const char *argv[12];
-	char copies[16], number[16];
+	char copies[16], number[16], connect_ms[24];
 	size_t n = 0;
-	const char *form = job->pdf || p->s.lu->opt.format == LU_FORMAT_PDF
+	const char *form = job->pdf || o->format == LU_FORMAT_PDF
 				   ? "application/pdf"
 			   : job->text ? "text/plain"
 				       : "application/octet-stream";
 
 	snprintf(copies, sizeof copies, "%u", job->copies);
 	snprintf(number, sizeof number, "%u", job->id);
+	snprintf(connect_ms, sizeof connect_ms, "%lld",
+		 (long long)MIN(o->connect_ns / 1000000, INT32_MAX));
 	if (strcmp(env->id, "*") != 0) {
 		argv[n++] = env->stackrun;
 		argv[n++] = "-i";
@@ -276,6 +327,7 @@ static int run(struct ipp *p, const struct session_job *job,
 	argv[n++] = job->title[0] ? job->title : p->s.lu->name;
 	argv[n++] = copies;
 	argv[n++] = form;
+	argv[n++] = connect_ms;
 	return helper_run(env->helper, argv, n, theirs[0], theirs[1],
 			  on_exit_status, p);
 }
@@ -312,6 +364,9 @@ static int ipp_send(struct session *s, const struct session_job *job)
 		return r;
 	}
 	snprintf(p->state, sizeof p->state, "sending");
+	stall_begin(&p->stall, DUR_NS(s->lu->opt.stall_ns),
+		    DUR_NS(s->lu->opt.giveup_ns), mono_now());
+	arm(p);
 	return 0;
 }
 
@@ -322,7 +377,10 @@ static void ipp_stop(struct session *s)
 
 static void ipp_free(struct session *s)
 {
-	free(of(s));
+	struct ipp *p = of(s);
+
+	ev_timer_free(p->timer);
+	free(p);
 }
 
 static bool ipp_ready(struct session *s)
@@ -348,18 +406,23 @@ static const struct session_ops ops = {
 	.ready = ipp_ready,
 	.target = ipp_target,
 	.describe = ipp_describe,
-	.copies = true,
+	.copies_max = UINT32_MAX,
 };
 
 int session_ipp_new(struct session **ret, const struct session_env *env,
 		    const struct printd_lu *lu)
 {
 	struct ipp *p = calloc(1, sizeof *p);
+	int r;
 
-	(void)env;
 	(void)lu;
 	if (!p)
 		return -ENOMEM;
+	r = ev_timer_new(env->loop, on_timer, p, &p->timer);
+	if (r < 0) {
+		free(p);
+		return r;
+	}
 	p->s.ops = &ops;
 	p->in = p->out = -1;
 	snprintf(p->state, sizeof p->state, "idle");

@@ -6,8 +6,10 @@
 #include "lpr/lpr.h"
 #include "session/dial.h"
 #include "session/session.h"
+#include "session/stall.h"
 #include "session/wire.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,7 @@ struct lpr_session {
 	struct source *source;
 	struct lpr_job job;
 	struct lpr lpr;
+	struct stall stall; /* of the data file */
 	uint64_t size;
 	char hostname[LPR_HOST_MAX + 1];
 	char state[96];
@@ -73,10 +76,12 @@ static void trouble(struct lpr_session *l, int r, bool maybe, const char *what)
 
 static void printed(struct lpr_session *l)
 {
-	struct session_result r = {
-		.outcome = SESSION_PRINTED,
-		.pages = (uint32_t)source_stats(l->source).pages};
+	struct session_result r = {.outcome = SESSION_PRINTED};
+	uint8_t end;
 
+	/* all of its bytes were read, but not its end, which knows the pages */
+	if (source_read(l->source, &end, sizeof end) == 0)
+		r.pages = (uint32_t)source_stats(l->source).pages;
 	done(l, &r);
 }
 
@@ -98,12 +103,53 @@ static void failed(struct lpr_session *l)
 
 static void arm(struct lpr_session *l)
 {
-	mono_t at = lpr_deadline(&l->lpr);
+	mono_t at = mono_min(lpr_deadline(&l->lpr), stall_deadline(&l->stall));
 
 	if (mono_is_never(at))
 		ev_timer_stop(l->timer);
 	else
 		ev_timer_set(l->timer, mono_sub(at, mono_now()));
+}
+
+/* A portion of the file is with the daemon, or none of it yet. */
+static void watch(struct lpr_session *l, uint64_t n)
+{
+	const struct lu_opt *o = &l->s.lu->opt;
+	const struct session_owner *w = &l->s.owner;
+	mono_t now = mono_now();
+
+	if (!n)
+		stall_begin(&l->stall, DUR_NS(o->stall_ns),
+			    DUR_NS(o->giveup_ns), now);
+	else if (stall_moved(&l->stall, now))
+		w->news(w->arg, SESSION_MOVING, "takes bytes again");
+}
+
+/* The time of the file, and of the daemon's answers. */
+static void look(struct lpr_session *l)
+{
+	const struct session_owner *w = &l->s.owner;
+	mono_t now = mono_now();
+	struct session_result r;
+
+	switch (stall_expire(&l->stall, now)) {
+	case STALL_NOTHING:
+		break;
+	case STALL_STALLED:
+		w->news(w->arg, SESSION_STALLED, "takes no bytes");
+		break;
+	case STALL_GIVE_UP:
+		session_result_make(&r, SESSION_RETRY,
+				    !lpr_safe_to_repeat(&l->lpr),
+				    "the daemon takes no data");
+		done(l, &r);
+		return;
+	}
+	lpr_expire(&l->lpr, now);
+	if (l->lpr.state == LPR_FAILED)
+		failed(l);
+	else
+		arm(l);
 }
 
 /* Our bytes, a portion of the file, or the end. False: the job is over. */
@@ -126,7 +172,8 @@ static bool advance(struct lpr_session *l)
 		if (wire_write(l->wire, buf, (size_t)n) < 0)
 			return true;
 	left = lpr_data_left(&l->lpr);
-	if (left) {
+	/* one portion at a time, whatever the daemon sends meanwhile */
+	if (left && !wire_queued(l->wire)) {
 		n = source_read(l->source, buf,
 				(size_t)MIN(left, (uint64_t)sizeof buf));
 		if (n <= 0) {
@@ -134,12 +181,15 @@ static bool advance(struct lpr_session *l)
 				"reading the job");
 			return false;
 		}
+		watch(l, l->lpr.sent);
 		if (wire_write(l->wire, buf, (size_t)n) < 0)
 			return true;
 		lpr_sent(&l->lpr, (uint64_t)n, now);
 		wire_want(l->wire);
-		if (!lpr_data_left(&l->lpr))
+		if (!lpr_data_left(&l->lpr)) {
+			stall_end(&l->stall);
 			l->s.owner.sent(l->s.owner.arg);
+		}
 	}
 	arm(l);
 	return true;
@@ -188,7 +238,9 @@ static void on_dial(void *arg, int fd, int error)
 		return;
 	}
 	r = wire_new(l->s.env->loop, fd, &wire_ops, l, &l->wire);
-	if (r == 0)
+	if (r < 0)
+		close(fd);
+	else
 		r = lpr_init(&l->lpr, &l->job, &what, mono_now());
 	if (r == 0)
 		r = l->s.owner.begins(l->s.owner.arg);
@@ -250,14 +302,24 @@ static void on_timer(void *arg)
 		done(l, &r);
 		break;
 	case STEP_TALK:
-		lpr_expire(&l->lpr, mono_now());
-		(void)advance(l);
+		look(l);
 		break;
 	}
 }
 
 /* ---- the session
  * ------------------------------------------------------------------- */
+
+/* A user's name as a control file can have it [RFC1179 7.8]: no blank, and no
+ * digit in front, which servers take for a job number. */
+static void user_name(const char *user, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s%s", isdigit((unsigned char)user[0]) ? "_" : "",
+		 user[0] ? user : "printd");
+	for (char *c = buf; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			*c = '_';
+}
 
 static void fill_job(struct lpr_session *l, const struct session_job *job)
 {
@@ -267,15 +329,14 @@ static void fill_job(struct lpr_session *l, const struct session_job *job)
 	*j = (struct lpr_job){
 		.number = job->id % 1000,
 		.format = o->lpformat[0],
-		.copies = CLAMP(job->copies, 1u, LPR_COPIES_MAX),
+		.copies = job->copies,
 		.banner = o->banner,
 		.data_first = o->order == LU_ORDER_DATA,
 		.ack = DUR_NS(o->drain_ns),
 	};
 	snprintf(j->queue, sizeof j->queue, "%s", l->s.lu->queue);
 	snprintf(j->host, sizeof j->host, "%s", l->hostname);
-	snprintf(j->user, sizeof j->user, "%.31s",
-		 job->user[0] ? job->user : "printd");
+	user_name(job->user, j->user, sizeof j->user);
 	snprintf(j->job, sizeof j->job, "%.99s", job->title);
 	snprintf(j->name, sizeof j->name, "%.131s", job->title);
 }
@@ -286,6 +347,7 @@ static int lpr_send(struct session *s, const struct session_job *job)
 
 	l->source = job->source;
 	l->size = 0;
+	stall_end(&l->stall);
 	fill_job(l, job);
 	l->step = STEP_MEASURE;
 	snprintf(l->state, sizeof l->state, "preparing");
@@ -333,7 +395,7 @@ static const struct session_ops ops = {
 	.ready = lpr_ready,
 	.target = lpr_target,
 	.describe = lpr_describe,
-	.copies = true,
+	.copies_max = LPR_COPIES_MAX,
 };
 
 int session_lpr_new(struct session **ret, const struct session_env *env,

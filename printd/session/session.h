@@ -80,8 +80,8 @@ struct session_job {
 	uint32_t id;
 	const char *title, *user, *host;
 	uint32_t copies;
-	bool pdf; /* its bytes are a PDF document */
-	bool text;
+	bool pdf;              /* its bytes are a PDF document */
+	bool text;             /* they are text, whatever the job was */
 	struct source *source; /* taken, also when send() fails */
 };
 
@@ -102,7 +102,7 @@ struct session_ops {
 	enum source_target (*target)(struct session *s);
 	/* The other end and its state, for displays. */
 	void (*describe)(struct session *s, char *buf, size_t len);
-	bool copies; /* it multiplies copies itself */
+	uint32_t copies_max; /* it multiplies up to so many itself, 0 = none */
 };
 
 struct session { /* first member of each kind's own */

@@ -319,6 +319,12 @@ static bool makes_records(const struct source *s)
 	return s->conf.target == SOURCE_SCS || s->conf.target == SOURCE_LU3;
 }
 
+/* A document that text before or behind it would break. */
+static bool is_pdf(const struct source *s)
+{
+	return s->job->meta.form == SPOOL_PDF;
+}
+
 /* A page of its own in front, in the way of what follows it. */
 static int separator(struct source *s)
 {
@@ -326,7 +332,7 @@ static int separator(struct source *s)
 	size_t len = text ? strlen(text) : 0;
 	int r;
 
-	if (!len || s->copy || s->conf.target == SOURCE_PDF)
+	if (!len || s->copy || s->conf.target == SOURCE_PDF || is_pdf(s))
 		return 0;
 	if (makes_records(s)) {
 		r = encode_start(s);
@@ -474,7 +480,8 @@ int path_end(struct source *s)
 		r = encode_stop(s);
 	if (r < 0 || s->conf.target != SOURCE_BYTES)
 		return r;
-	if (s->conf.feed_after && (s->path != PATH_AS_IS || s->last != '\f'))
+	if (s->conf.feed_after && !is_pdf(s) &&
+	    (s->path != PATH_AS_IS || s->last != '\f'))
 		r = source_put(s, "\f", 1);
 	if (r == 0)
 		r = source_put(s, s->conf.teardown, s->conf.teardown_len);

@@ -13,7 +13,8 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "net"))
 from couplet_net import WORK, Failure, Net, remove_namespaces, wait_for
-from couplet_print import FakePrinter, Printd, cupsd, read_all
+from couplet_print import (EvePrinter, FakePrinter, Printd, cupsd, fresh,
+                           read_all, vsftpd)
 from test_printd_hard import lpd_of, resident_kib
 from tn_printer import Clients
 
@@ -45,19 +46,18 @@ def files(n, pages):
 
 
 class WithPrintd:
-    def __init__(self, net):
-        self.p = Printd(net, "DIRECT RAW BSTTVNET {there} 9100 *\n"
-                        "LPR LPD BSTTVNET {there} 5515 * q\n")
-        self.lus = {"9100": "RAW", "lpr": "LPD"}
+    def __init__(self, net, deck="DIRECT L9100 BSTTVNET {there} 9100 *\n"
+                 "LPR LLPR BSTTVNET {there} 5515 * q\n"):
+        self.p = Printd(net, deck)      # the LU of a way is L + its name
 
     def submit(self, way, path):
-        self.p.ctl("SUBMIT", self.lus[way], path)
+        self.p.ctl("SUBMIT", "L" + way, path)
 
     def pause(self, way):
-        self.p.ctl("STOP", self.lus[way])
+        self.p.ctl("STOP", "L" + way)
 
     def go(self, way):
-        self.p.ctl("START", self.lus[way])
+        self.p.ctl("START", "L" + way)
 
     def close(self):
         self.p.stop()
@@ -118,27 +118,75 @@ def one(kind, net, n, pages):
     return out
 
 
+class Folders:
+    """Paper that is files: the folder of each way."""
+
+    def __init__(self, **folders):
+        self.folders = folders
+
+    def count(self, way):
+        return sum(n[0] != "." for n in os.listdir(self.folders[way]))
+
+    def clear(self):
+        for d in self.folders.values():
+            for n in os.listdir(d):
+                os.unlink(f"{d}/{n}")
+
+
+def documents(net, n, pages):
+    """Sessions that end in files: here, at an FTP server, at an IPP Everywhere
+    printer. That one answers a job only when it has printed it, so fewer."""
+    who = WithPrintd(net, "FILE LFILE BSTTVNET {work}/out\n"
+                     "PDF LPDF BSTTVNET {work}/pdf\n"
+                     "FTPP LFTP BSTTVNET {there} 2121 * prtuser secret\n"
+                     "IPP LIPP BSTTVNET ipp://{there}:8777/ipp/print\n"
+                     "LU LIPP FORMAT TEXT\n")
+    paper = Folders(file=fresh("out", folder=True),
+                    pdf=fresh("pdf", folder=True), ftp=vsftpd(net, who.p),
+                    ipp=EvePrinter(net, who.p).paper)
+    small, big = files(1, 1), files(2, pages)
+    out = {}
+    for way in paper.folders:
+        _, rate = deliver(who, paper, way, small, n // 5 if way == "ipp"
+                          else n)
+        out[f"print {way}, jobs/s"] = rate
+        _, rate = deliver(who, paper, way, big, 1)
+        out[f"print {way}, pages/s"] = rate * pages
+    who.close()
+    return out
+
+
 def tn3270e(net, n, pages):
     """What CUPS does not do."""
     lus = [f"P{i:05d}" for i in range(IDLE)]
-    p = Printd(net, "".join(f"PRINTER {lu} BSTTVNET SCS\n" for lu in lus))
+    few = Printd(net, "PRINTER P BSTTVNET SCS\n")
+    alone = resident_kib(few.proc.pid)
+    few.stop()
+    p = Printd(net, "".join(f"PRINTER {lu} BSTTVNET SCS\n" for lu in lus)
+               + "PRINTER LU3 BSTTVNET\n")
     before = resident_kib(p.proc.pid)
     clients = Clients(net, p.here, 5023, lus)
     wait_for(lambda: clients.ready() == IDLE, "the clients", 120, step=0.1)
-    out = {"print idle client, KiB": (resident_kib(p.proc.pid) - before)
+    out = {"print idle LU, KiB": (before - alone) / IDLE,
+           "print its client, KiB": (resident_kib(p.proc.pid) - before)
            / IDLE}
-    jobs = clients.jobs[lus[7]]
-    for path, count, name, unit in ((files(1, 1), n, "jobs/s", 1),
-                                    (files(2, pages), 1, "pages/s", pages)):
-        del jobs[:]
-        p.ctl("STOP", lus[7])
-        for _ in range(count):
-            p.ctl("SUBMIT", lus[7], path)
-        start = time.monotonic()
-        p.ctl("START", lus[7])
-        wait_for(lambda c=count: len(jobs) >= c, "the jobs", 300, step=0.002)
-        out[f"print TN3270E, {name}"] = count * unit / (time.monotonic()
-                                                        - start)
+    lu3 = Clients(net, p.here, 5023, ["LU3"])
+    for kind, lu, jobs in (("SCS", lus[7], clients.jobs[lus[7]]),
+                           ("LU3", "LU3", lu3.jobs["LU3"])):
+        for path, count, name, unit in (
+                (files(1, 1), n, "jobs/s", 1),
+                (files(2, pages), 1, "pages/s", pages)):
+            del jobs[:]
+            p.ctl("STOP", lu)
+            for _ in range(count):
+                p.ctl("SUBMIT", lu, path)
+            start = time.monotonic()
+            p.ctl("START", lu)
+            wait_for(lambda j=jobs, c=count: len(j) >= c, "the jobs", 300,
+                     step=0.002)
+            out[f"print TN3270E {kind}, {name}"] = \
+                count * unit / (time.monotonic() - start)
+    lu3.stop()
     clients.stop()
     p.stop()
     return out
@@ -146,13 +194,14 @@ def tn3270e(net, n, pages):
 
 def one_round(args, results, errors):
     n, pages = (30, 500) if args.quick else (150, 3000)
-    for kind in KINDS + ("tn3270e",):
+    alone = {"tn3270e": tn3270e, "documents": documents}
+    for kind in KINDS + tuple(alone):
         print(f"  {kind}", file=sys.stderr, flush=True)
         try:
             with Net(args.build, kernel=True, fd_limit=25000) as net:
-                row = tn3270e(net, n, pages) if kind == "tn3270e" \
+                row = alone[kind](net, n, pages) if kind in alone \
                     else one(kind, net, n, pages)
-            name = "printd" if kind == "tn3270e" else kind
+            name = "printd" if kind in alone else kind
             for k, v in row.items():
                 results.setdefault(k, {}).setdefault(name, []).append(v)
         except (Failure, OSError, subprocess.SubprocessError) as e:

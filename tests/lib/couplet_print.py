@@ -35,7 +35,7 @@ class Printd:
         self.here = "127.0.0.1" if net.kernel else V4_STACK
         self.there = "127.0.0.1" if net.kernel else V4_HOST
         self.deck = WORK + "/printd.deck"
-        self.proc = None
+        self.proc, self.prefix, self.port = None, [], 5023
         os.makedirs(self.run_dir, exist_ok=True)
         if not spool:
             shutil.rmtree(self.spool, ignore_errors=True)
@@ -46,7 +46,7 @@ class Printd:
     def text(self):
         head = "ID *" if self.net.kernel else f"ID {self.stack}"
         body = self.lines.format(here=self.here, there=self.there, work=WORK)
-        return f"{head}\nOPEN {self.here} 5023\n{body}\n" \
+        return f"{head}\nOPEN {self.here} {self.port}\n{body}\n" \
                f"SPOOL {self.spool}\nATTACH TN3270E\n"
 
     def tool(self, name):
@@ -56,7 +56,7 @@ class Printd:
         with open(self.deck, "w", encoding="utf-8") as f:
             f.write(self.text())
         self.proc = self.net.keep(Proc(self.net.h.argv(
-            [self.tool("printd"), "-f", self.deck, "--run", self.run_dir]),
+            self.prefix + [self.tool("printd"), "-f", self.deck, "--run", self.run_dir]),
             name="printd", env=self.net.stackd_env("p")))
         if wait:
             self.proc.says("CPLT002I", PATIENCE)

@@ -1,7 +1,7 @@
 """tn_printer: a TN3270E printer client in a few lines, for what pr3287 is not
 made for: thousands of clients in one process, and clients that are back at
 once after a crash. It answers every record; SCS is kept as text (code page
-037), one entry for each PRINT-EOJ.
+037), 3270 data as it comes, one entry for each PRINT-EOJ.
 """
 
 import selectors
@@ -15,8 +15,8 @@ TN3270E, TIMING_MARK = 0x28, 0x06
 class Client:
     """One connection's state; feed() takes bytes and returns the answer."""
 
-    def __init__(self, lu, jobs):
-        self.lu, self.jobs = lu.encode(), jobs
+    def __init__(self, lu, jobs, eoj_flags):
+        self.lu, self.jobs, self.eoj_flags = lu.encode(), jobs, eoj_flags
         self.buf, self.text, self.ready = bytearray(), bytearray(), False
 
     def feed(self, data):
@@ -60,16 +60,19 @@ class Client:
             return b"\xff\xfa\x28\x02\x07IBM-3287-1\x01" + self.lu + \
                 b"\xff\xf0"
         if s[:2] == b"\x02\x04":                    # DEVICE-TYPE IS
-            return b"\xff\xfa\x28\x03\x07\x00\x02\x03\xff\xf0"
-        if s[:2] == b"\x03\x04":                    # FUNCTIONS IS
+            return b"\xff\xfa\x28\x03\x07\x00\x01\x02\x03\xff\xf0"
+        if s[:2] in (b"\x03\x04", b"\x03\x07"):     # FUNCTIONS IS, REQUEST
             self.ready = True
+        if s[:2] == b"\x03\x07":                    # fewer: agreed
+            return b"\xff\xfa\x28\x03\x04" + s[2:] + b"\xff\xf0"
         return b""
 
     def record(self, r):
         kind, flag, seq = r[0], r[2], r[3:5]
-        if kind == 1:
+        if kind in (0, 1):
             self.text += r[5:]
         elif kind == 8:
+            self.eoj_flags.append(flag)
             self.end_job()
         if flag == 2:
             return b"\x02\x00\x00" + seq.replace(b"\xff", b"\xff\xff") + \
@@ -91,6 +94,7 @@ class Clients:
     def __init__(self, net, address, port, lus, reconnect=False):
         self.net, self.where = net, (address, port)
         self.jobs = {lu: [] for lu in lus}
+        self.eoj_flags = {lu: [] for lu in lus}    # of each PRINT-EOJ
         self.reconnect, self.stopped = reconnect, False
         self.sel = selectors.DefaultSelector()
         self.live = {}
@@ -109,7 +113,7 @@ class Clients:
             s.close()
             return False
         s.setblocking(False)
-        c = Client(lu, self.jobs[lu])
+        c = Client(lu, self.jobs[lu], self.eoj_flags[lu])
         self.live[s] = c
         self.sel.register(s, selectors.EVENT_READ)
         return True

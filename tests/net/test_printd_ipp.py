@@ -29,7 +29,9 @@ def test_ipp_cupsd(net):
     job = p.submit("PRT6", TEXT)
     p.wait_lu("PRT6", "WAITING")
     f = FakePrinter(net, p.there, 9100, lambda c, n: read_all(c))
+    p.ctl("STOP", "PRT6")     # CUPS is there a while before its queue is
     cupsd(net, p, {"q": f"socket://{p.there}:9100"})
+    p.ctl("START", "PRT6")
     p.wait_gone(job)
     check(f.jobs[0].startswith(b"%PDF-"), f"{f.jobs[0][:20]}")
     p.wait_gone(p.submit("PRT7", TEXT))

@@ -85,6 +85,38 @@ static void io_reports_only_what_is_watched(void **state)
 	assert_string_equal(w->log, "rrw");
 }
 
+static void wake(void *arg)
+{
+	const struct world *w = arg;
+
+	ev_loop_stop(w->loop);
+}
+
+static void io_rests_and_comes_back(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(
+		ev_io_new(w->loop, w->fds[0], EV_IO_IN, on_io, w, &w->io), 0);
+	assert_int_equal(write(w->fds[1], "ab", 2), 2);
+	assert_int_equal(ev_io_rest(w->io, DUR_MS(20)), 0);
+	/* a second rest does not forget what was watched */
+	assert_int_equal(ev_io_rest(w->io, DUR_MS(20)), 0);
+	ev_loop_turn(w->loop);
+	assert_string_equal(w->log, "");
+	assert_int_equal(ev_timer_new(w->loop, wake, w, &w->t1), 0);
+	for (int i = 0; i < 100 && strcmp(w->log, "rr") != 0; i++) {
+		ev_timer_set(w->t1, DUR_MS(10));
+		assert_int_equal(ev_loop_run(w->loop), 0);
+	}
+	assert_string_equal(w->log, "rr");
+	/* ev_io_set() ends it */
+	assert_int_equal(ev_io_rest(w->io, DUR_S(60)), 0);
+	assert_int_equal(ev_io_set(w->io, EV_IO_OUT), 0);
+	ev_loop_turn(w->loop);
+	assert_string_equal(w->log, "rrw");
+}
+
 static void free_yourself(void *arg, int fd, unsigned events)
 {
 	struct world *w = arg;
@@ -315,6 +347,8 @@ static void waiting_can_be_somebody_elses(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(io_reports_only_what_is_watched, setup,
+					teardown),
+	cmocka_unit_test_setup_teardown(io_rests_and_comes_back, setup,
 					teardown),
 	cmocka_unit_test_setup_teardown(io_may_be_freed_in_its_callback, setup,
 					teardown),

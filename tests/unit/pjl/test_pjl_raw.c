@@ -150,6 +150,13 @@ static void with_pjl(void **state UNUSED)
 			 RAW_EV_NONE);
 	assert_int_equal(r.state, RAW_DRAIN);
 	assert_int_equal(dur_ms(mono_sub(raw_deadline(&r), now)), 20000);
+	/* noise is no sign of printing, or a broken printer keeps its LU */
+	now = mono_add(now, DUR_S(1));
+	assert_int_equal(hear("noise\n\f without\x01\x02 end"), RAW_EV_NONE);
+	assert_int_equal(dur_ms(mono_sub(raw_deadline(&r), now)), 19000);
+	assert_int_equal(hear("\n\f@PJL USTATUS DEVICE\nCODE=10001\n\f"),
+			 RAW_EV_STATUS);
+	assert_int_equal(dur_ms(mono_sub(raw_deadline(&r), now)), 20000);
 	assert_int_equal(hear("@PJL USTATUS JOB\nEND\nNAME=\"J 7\"\nPAGES=2\n"
 			      "\f"),
 			 RAW_EV_DONE);

@@ -305,6 +305,18 @@ static void test_broken_frames(void **state)
 	}
 }
 
+static void test_nothing_around_a_pdf(void **state)
+{
+	struct ground *g = *state;
+	static const char pdf[] = "%PDF-1.4\n%%EOF\n";
+	struct spool_job *j = job_of(g, SPOOL_PDF, pdf, sizeof pdf - 1, 0);
+	struct source_conf c = conf_of(g, SOURCE_BYTES);
+
+	c.separator = "a page that is no part of the document\n";
+	c.feed_after = true;
+	assert_gives(g, j, &c, pdf, sizeof pdf - 1);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_text_passes_unchanged, setup,
 					teardown),
@@ -319,6 +331,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_restart_at_a_page, setup,
 					teardown),
 	cmocka_unit_test_setup_teardown(test_pages_are_counted, setup,
+					teardown),
+	cmocka_unit_test_setup_teardown(test_nothing_around_a_pdf, setup,
 					teardown),
 	cmocka_unit_test_setup_teardown(test_what_cannot_be, setup, teardown),
 	cmocka_unit_test_setup_teardown(test_broken_frames, setup, teardown),
