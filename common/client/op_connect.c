@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define PAD_BLOCKING 4544
-#define PAD_MAX (72 * 1024)
+#define PAD_MAX (80 * 1024)
 #define STREAM_BACKLOG_TRIES 1000 /* of 1 ms */
 
 static const char padding[PAD_MAX];

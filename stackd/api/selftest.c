@@ -141,7 +141,7 @@ static int planted_by(bool splice, char *err, size_t len)
 {
 	static char big[65536];
 	int r = 0, fd[3] = {-1, -1, memfd_create("big", MFD_CLOEXEC)};
-	int size = 212992; /* the usual net.core.wmem_max */
+	int size = 144 * 1024; /* OP_SNDBUF_CONNECTING of the library */
 	off_t at = 0;
 	ssize_t n, left = -1;
 
@@ -164,7 +164,7 @@ out:
 }
 
 /* One byte left of the largest buffers leaves a socket writable: by send() at
- * the default size, by sendfile() at the size of connected ones. */
+ * the default size, by sendfile() at the size of connecting ones. */
 static int probe_planted(char *err, size_t len)
 {
 	int r = planted_by(false, err, len);

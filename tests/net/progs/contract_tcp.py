@@ -218,6 +218,35 @@ class StreamCases:
                 self.assertEqual(hashlib.sha256(wait()).digest(),
                                  hashlib.sha256(data).digest())
 
+    def test_sendfile_after_a_silent_connect(self):
+        """All that a program did was to wait until it was writable: no
+        SO_ERROR, no second connect(), no getpeername()."""
+        data = pattern(3000000, 7)
+        k, addr = self.remote_listener()
+        s = self.sock()
+        s.setblocking(False)
+        self.assertIn(s.connect_ex(addr), (0, errno.EINPROGRESS))
+        p = select.poll()
+        p.register(s, select.POLLOUT)
+        self.assertTrue(p.poll(LIMIT * 1000))
+        conn, _ = k.accept()
+        conn.settimeout(LIMIT)
+        wait = self.peer.start(conn, "recv_all")
+        at = 0
+        with tempfile.TemporaryFile() as f:
+            f.write(data)
+            f.flush()
+            while at < len(data):
+                try:
+                    at += os.sendfile(s.fileno(), f.fileno(), at,
+                                      len(data) - at)
+                except BlockingIOError:
+                    self.assertTrue(p.poll(LIMIT * 1000),
+                                    f"never writable again after {at}")
+        s.close()
+        self.assertEqual(hashlib.sha256(wait()).digest(),
+                         hashlib.sha256(data).digest())
+
     def test_scatter_gather(self):
         parts = [pattern(n, n) for n in (1, 100, 5000, 3, 70000)]
         want = b"".join(parts)
