@@ -14,6 +14,8 @@ enum { GATHER_MIN = 4096 };
  * loop gets its turn. */
 enum { ROUNDS_MAX = 16 };
 
+enum { LIMIT_MIN = 64 }; /* that a peer may set for its records [RFC8449 4] */
+
 static void drop_scratch(struct tls_session *s)
 {
 	if (UNLIKELY(s->scratch != NULL)) {
@@ -248,12 +250,14 @@ int tls_session_flush(struct tls_session *s)
 
 /* GnuTLS holds a record: of how many of the `n` bytes? Fewer if the peer set a
  * limit [RFC8449] [RFC6066 4], which GnuTLS tells only when it is pushed. 0:
- * padding hides it. */
+ * padding hides it. What is smaller than any limit is a key update, behind
+ * which GnuTLS keeps all bytes. */
 static size_t sealed(const struct tls_session *s, size_t n)
 {
 	size_t over = gnutls_record_overhead_size(s->gs);
 
-	if (s->offered >= n + RECORD_HEAD)
+	if (s->offered >= n + RECORD_HEAD ||
+	    s->offered <= LIMIT_MIN + RECORD_HEAD)
 		return n;
 	if (gnutls_mac_get(s->gs) != GNUTLS_MAC_AEAD || s->offered <= over)
 		return 0;

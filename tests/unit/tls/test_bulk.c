@@ -252,6 +252,32 @@ static void keys_change(void **state)
 	two_close(&t);
 }
 
+/* New keys are asked for, and the wire is full when they are due. */
+static void keys_change_on_a_full_wire(void **state)
+{
+	static const size_t lens[] = {1, 30, 5000, TLS_RECORD_MAX};
+	static const size_t rooms[] = {0, 20, 27, 100};
+	struct two t;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lens) * ARRAY_SIZE(rooms); i++) {
+		size_t len = lens[i / ARRAY_SIZE(rooms)];
+
+		open_warm(*state, &t, NULL);
+		assert_int_equal(
+			gnutls_session_key_update(t.c->gs, GNUTLS_KU_PEER), 0);
+		assert_int_equal(tls_session_read(t.s, in, TLS_WRITE_MAX),
+				 -EAGAIN);
+		t.pipe->down.room = rooms[i % ARRAY_SIZE(rooms)];
+		assert_int_equal(tls_session_write(t.s, out, len), len);
+		t.pipe->down.room = SIZE_MAX;
+		assert_int_equal(tls_session_flush(t.s), 0);
+		assert_int_equal(read_all(t.c, 0, TLS_WRITE_MAX), len);
+		assert_memory_equal(in, out, len);
+		pass(t.s, t.c, MUCH);
+		two_close(&t);
+	}
+}
+
 static void tickets_may_come_between(void **state)
 {
 	struct fix *f = *state;
@@ -479,6 +505,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(an_alert_does_not_overtake, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(keys_change, fix_setup, fix_teardown),
+	cmocka_unit_test_setup_teardown(keys_change_on_a_full_wire, fix_setup,
+					fix_teardown),
 	cmocka_unit_test_setup_teardown(tickets_may_come_between, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(padding_is_no_text, fix_setup,
