@@ -298,6 +298,7 @@ ssize_t bulk_write(struct tls_session *s, const uint8_t *buf, size_t len)
 			break;
 		n += made;
 		taken += part;
+		s->key_records++;
 	}
 	r = give_back(s, DIR_WRITE, &b);
 	if (r == 0 && taken < len)

@@ -248,6 +248,23 @@ int tls_session_flush(struct tls_session *s)
 	return 0;
 }
 
+/* New keys for our direction, before too much is sealed with one. 0, -EAGAIN
+ * (call again), others: dead. */
+static int renew_key(struct tls_session *s)
+{
+	int r;
+
+	if (LIKELY(s->key_records < KEY_RECORDS_MAX) ||
+	    gnutls_protocol_get_version(s->gs) != GNUTLS_TLS1_3)
+		return 0;
+	r = gnutls_session_key_update(s->gs, 0);
+	if (r < 0)
+		return write_fault(s, r);
+	s->key_records = 0;
+	s->want_out = false;
+	return 0;
+}
+
 /* GnuTLS holds a record: of how many of the `n` bytes? Fewer if the peer set a
  * limit [RFC8449] [RFC6066 4], which GnuTLS tells only when it is pushed. 0:
  * padding hides it. What is smaller than any limit is a key update, behind
@@ -288,8 +305,12 @@ ssize_t tls_session_write(struct tls_session *s, const void *buf, size_t len)
 	if (len == 0)
 		return 0;
 	drop_scratch(s);
+	r = renew_key(s);
+	if (r < 0)
+		return r;
 	if (bulk_writes(s, len))
 		return bulk_write(s, buf, len);
+	s->key_records++;
 	s->offered = 0;
 	sent = gnutls_record_send(s->gs, buf, n);
 	if (sent > 0) {

@@ -135,6 +135,10 @@ enum {
 	BULK_WIRE = BULK_RECORDS * RECORD_WIRE,
 };
 
+/* Records that one key seals: 2^24, of the 2^24.5 that AES-GCM is good for
+ * [RFC8446 5.5]; GnuTLS does not count them. */
+enum { KEY_RECORDS_MAX = 1 << 24 };
+
 /* Where GnuTLS is in what it pulled. */
 struct in_record {
 	uint8_t head[RECORD_HEAD];
@@ -158,10 +162,11 @@ struct tls_session {
 	uint8_t *out; /* records of bulk.c that are not pushed (owned) */
 	uint32_t out_at, out_n;
 	struct in_record in;
-	size_t room;    /* of the reader; 0: nothing ahead */
-	size_t held;    /* plaintext bytes of a record not pushed */
-	size_t offered; /* bytes of the record that GnuTLS pushes */
-	int io_error;   /* negative errno of io, 0 */
+	uint32_t key_records; /* sealed with the key that is in use */
+	size_t room;          /* of the reader; 0: nothing ahead */
+	size_t held;          /* plaintext bytes of a record not pushed */
+	size_t offered;       /* bytes of the record that GnuTLS pushes */
+	int io_error;         /* negative errno of io, 0 */
 	int pulled;   /* what bulk.c got in place of bytes, <= 0; 1: nothing */
 	int code;     /* what the fatal call returned, 0 */
 	uint8_t kind; /* enum tls_error_kind */

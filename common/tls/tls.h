@@ -20,7 +20,8 @@
  * returned as negative errno and told in words by tls_session_error().
  *
  * Versions: TLS 1.2 and 1.3; 1.0 and 1.1 only if min_version says so. Suites
- * with NULL, export, RC4, DES are never made. Renegotiation is refused, SHA-1
+ * with NULL, export, RC4, DES are never made. Renegotiation is refused, keys
+ * of TLS 1.3 are renewed before they wear out [RFC8446 5.5], SHA-1
  * signatures and RSA below 2048 bits only with `legacy`. Where both sides can
  * do both, AES-GCM comes before ChaCha20-Poly1305.
  */

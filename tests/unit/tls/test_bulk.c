@@ -252,6 +252,45 @@ static void keys_change(void **state)
 	two_close(&t);
 }
 
+/* [RFC8446 5.5] A key does not seal more than it is good for, whoever seals and
+ * however full the wire is when it is over. */
+static void a_key_wears_out(void **state)
+{
+	static const size_t lens[] = {100, TLS_WRITE_MAX};
+	static const size_t rooms[] = {0, 10, 27, 100, SIZE_MAX};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lens) * ARRAY_SIZE(rooms); i++) {
+		size_t len = lens[i / ARRAY_SIZE(rooms)];
+		uint8_t before[32], after[32];
+		ssize_t n = -EAGAIN;
+		struct two t;
+
+		open_warm(*state, &t, NULL);
+		key_of(t.c, 0, before);
+		t.c->key_records = KEY_RECORDS_MAX - 1;
+		assert_int_equal(tls_session_write(t.c, out, len), len);
+		assert_int_equal(read_all(t.s, 0, TLS_WRITE_MAX), len);
+		key_of(t.c, 0, after);
+		assert_memory_equal(before, after, 32);
+		t.pipe->up.room = rooms[i % ARRAY_SIZE(rooms)];
+		for (int k = 0; k < 3 && n == -EAGAIN; k++) {
+			n = tls_session_write(t.c, out, len);
+			assert_true(n > 0 ||
+				    tls_session_wants(t.c) & TLS_WANTS_OUT);
+			t.pipe->up.room = SIZE_MAX;
+			assert_int_equal(tls_session_flush(t.c), 0);
+		}
+		assert_int_equal(n, len);
+		assert_int_equal(read_all(t.s, 0, TLS_WRITE_MAX), len);
+		assert_memory_equal(in, out, len);
+		key_of(t.c, 0, after);
+		assert_memory_not_equal(before, after, 32);
+		pass(t.c, t.s, MUCH);
+		pass(t.s, t.c, MUCH);
+		two_close(&t);
+	}
+}
+
 /* New keys are asked for, and the wire is full when they are due. */
 static void keys_change_on_a_full_wire(void **state)
 {
@@ -505,6 +544,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(an_alert_does_not_overtake, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(keys_change, fix_setup, fix_teardown),
+	cmocka_unit_test_setup_teardown(a_key_wears_out, fix_setup,
+					fix_teardown),
 	cmocka_unit_test_setup_teardown(keys_change_on_a_full_wire, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(tickets_may_come_between, fix_setup,
