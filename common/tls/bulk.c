@@ -161,15 +161,14 @@ static size_t open_ahead(struct tls_session *s, struct borrowed *b, size_t n,
 	return len;
 }
 
-/* What one pull may bring: no more than has room at the reader. Bytes, and
- * whether the wire has no more just now. */
-static size_t refill(struct tls_session *s, size_t room, bool *dry)
+/* What one pull may bring: no more than has room at the reader. Bytes, 0:
+ * none. */
+static size_t refill(struct tls_session *s, size_t room)
 {
 	size_t cap =
 		MIN(room / TLS_RECORD_MAX * RECORD_WIRE, (size_t)BULK_WIRE);
 	ssize_t n;
 
-	*dry = true;
 	if (s->pulled <= 0 || cap <= s->ahead_n)
 		return 0;
 	if (s->ahead_at)
@@ -181,7 +180,6 @@ static size_t refill(struct tls_session *s, size_t room, bool *dry)
 		return 0;
 	}
 	s->ahead_n += (uint32_t)n;
-	*dry = s->ahead_n < cap;
 	return (size_t)n;
 }
 
@@ -189,13 +187,13 @@ ssize_t bulk_read(struct tls_session *s, uint8_t *buf, size_t len)
 {
 	struct borrowed b = {.hd = NULL};
 	size_t got = 0, n;
-	bool dry = false;
 
 	while (!s->slow_in) {
 		n = record_ahead(s);
 		if (!n) {
-			/* a short pull was the last, as a rule */
-			if ((dry && got) || !refill(s, len - got, &dry))
+			/* with bytes in hand nothing is waited for: the
+			 * caller's wire may block */
+			if (got || !refill(s, len))
 				break;
 			continue;
 		}

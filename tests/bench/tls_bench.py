@@ -55,6 +55,12 @@ def rss_kib(pids):
     return total * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
+def front_is_taken():
+    """Does somebody listen on FRONT?"""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        return f":{FRONT:04X} 00000000:0000 0A" in f.read()
+
+
 # ---- the terminators -------------------------------------------------------
 
 class Terminator:
@@ -78,12 +84,13 @@ class Terminator:
 
     def __exit__(self, *_):
         self.proc.stop(5)
+        # children may go later, and would take the next one's clients
+        wait_for(lambda: not front_is_taken(), f"{self.kind} to end", 20)
 
     def listens(self):
         if not self.proc.alive():
             raise Failure(f"{self.kind} ended:\n{self.proc.tail()}")
-        with open("/proc/net/tcp", encoding="ascii") as f:
-            return f":{FRONT:04X} 00000000:0000 0A" in f.read()
+        return front_is_taken()
 
     def pids(self):
         return children_of(self.proc.pid)

@@ -381,6 +381,26 @@ static void small_records_come_together(void **state)
 	two_close(&t);
 }
 
+/* A wire that blocks is not asked while there is something to give. */
+static void nothing_is_pulled_with_bytes_in_hand(void **state)
+{
+	struct two t;
+
+	open_warm(*state, &t, NULL);
+	t.s->slow_in = true; /* as behind a ticket */
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(tls_session_write(t.c, out + i, 1), 1);
+	assert_int_equal(tls_session_read(t.s, in, TLS_WRITE_MAX), 1);
+	assert_true(tls_session_pending(t.s));
+	pulls = 0;
+	assert_int_equal(tls_session_read(t.s, in + 1, TLS_WRITE_MAX), 2);
+	assert_int_equal(pulls, 0);
+	assert_memory_equal(in, out, 3);
+	assert_false(tls_session_pending(t.s));
+	assert_int_equal(tls_session_read(t.s, in, TLS_WRITE_MAX), -EAGAIN);
+	two_close(&t);
+}
+
 /* ---- peers with less room ------------------------------------------------ */
 
 /* [RFC8449] A peer that takes small records gets no large one, and nothing is
@@ -554,6 +574,8 @@ static const struct CMUnitTest tests[] = {
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(small_records_come_together, fix_setup,
 					fix_teardown),
+	cmocka_unit_test_setup_teardown(nothing_is_pulled_with_bytes_in_hand,
+					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(small_records_for_who_wants_them,
 					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(small_records_on_a_full_wire, fix_setup,
