@@ -18,7 +18,9 @@ static ssize_t wire_pull(void *arg, void *buf, size_t len)
 	struct relay_end *e = arg;
 	ssize_t n = relay_clear.recv(e, buf, len);
 
-	if (n == -EAGAIN)
+	/* the edge of what comes later is still ahead of us */
+	if (n == -EAGAIN ||
+	    (n > 0 && (size_t)n < len && !(e->watch.ready & RELAY_FIN)))
 		e->watch.ready &= (uint8_t)~RELAY_IN;
 	return n;
 }
@@ -79,9 +81,10 @@ static ssize_t tls_recv(struct relay_end *e, void *buf, size_t len)
 		if (n <= 0)
 			return got ? (ssize_t)got : n;
 		got += (size_t)n;
-		if (len - got < TLS_RECORD_MAX ||
-		    (!(e->watch.ready & RELAY_IN) &&
-		     !tls_session_pending(e->tls)))
+		/* what the session holds is as good as readable */
+		if (tls_session_pending(e->tls))
+			e->watch.ready |= RELAY_IN;
+		if (len - got < TLS_RECORD_MAX || !(e->watch.ready & RELAY_IN))
 			return (ssize_t)got;
 	}
 }

@@ -127,9 +127,27 @@ struct scratch {
 	char user[TLS_USER_MAX];
 };
 
-/* Bytes of the wire that one read takes beyond what GnuTLS asks for. It asks
- * twice a record, for five bytes and for the rest. */
-enum { AHEAD_MAX = 49152 };
+/* Records of full size that one read or write of bulk.c moves, and the bytes
+ * that they are on the wire [RFC8446 5.2]: header, text, its type, tag. */
+enum {
+	RECORD_HEAD = 5,
+	RECORD_TAG = 16,
+	RECORD_WIRE = RECORD_HEAD + TLS_RECORD_MAX + 1 + RECORD_TAG,
+	BULK_RECORDS = TLS_WRITE_MAX / TLS_RECORD_MAX,
+	BULK_WIRE = BULK_RECORDS * RECORD_WIRE,
+};
+
+/* Records that one key seals: 2^24, of the 2^24.5 that AES-GCM is good for
+ * [RFC8446 5.5]; GnuTLS does not count them. */
+enum { KEY_RECORDS_MAX = 1 << 24 };
+
+/* Where GnuTLS is in what it pulled. */
+struct in_record {
+	uint8_t head[RECORD_HEAD];
+	uint8_t n;        /* bytes of a header that is not complete */
+	uint16_t left;    /* bytes of the record that are still to come */
+	uint32_t records; /* headers that were complete */
+};
 
 /* A record that is an alert in clear. */
 enum { TAIL_LEN = 5 + 2 };
@@ -146,9 +164,15 @@ struct tls_session {
 	uint8_t *ahead;          /* see pull(); NULL between two reads, but
 				  * for bytes kept (owned) */
 	uint32_t ahead_at, ahead_n;
-	size_t room;  /* of the reader; 0: nothing ahead */
-	size_t held;  /* plaintext bytes of a record not pushed */
-	int io_error; /* negative errno of io, 0 */
+	uint8_t *out; /* records of bulk.c that are not pushed (owned) */
+	uint32_t out_at, out_n;
+	struct in_record in;
+	uint32_t key_records; /* sealed with the key that is in use */
+	size_t room;          /* of the reader; 0: nothing ahead */
+	size_t held;          /* plaintext bytes of a record not pushed */
+	size_t offered;       /* bytes of the record that GnuTLS pushes */
+	int io_error;         /* negative errno of io, 0 */
+	int pulled;   /* what bulk.c got in place of bytes, <= 0; 1: nothing */
 	int code;     /* what the fatal call returned, 0 */
 	uint8_t kind; /* enum tls_error_kind */
 	uint8_t alert;
@@ -170,6 +194,9 @@ struct tls_session {
 	bool forgotten : 1;    /* tickets that come are not kept */
 	bool offers_ecdsa : 1; /* ClientHello: a suite for ECDSA */
 	bool offers_13 : 1;    /* ClientHello: TLS 1.3 */
+	bool bulk : 1;         /* a suite that bulk.c knows */
+	bool slow_in : 1;      /* the next record is for GnuTLS to read */
+	bool slow_out : 1;     /* the next record is for GnuTLS to write */
 };
 
 /* Odd records (warning alerts, refused renegotiations) without a byte of data
@@ -182,6 +209,28 @@ int session_fail(struct tls_session *s, int code, enum tls_error_kind kind,
 		 uint8_t alert, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* The same for an error of GnuTLS. Returns negative errno. */
 int session_fail_gnutls(struct tls_session *s, int error);
+
+/* Pushes what bulk.c sealed. 0, -EAGAIN or what `io` said. */
+int session_push_out(struct tls_session *s) MUST_USE;
+/* GnuTLS is between two records and holds nothing. */
+bool session_between(const struct tls_session *s);
+
+/* ---- bulk.c: many records at once ---------------------------------------- */
+
+/* After the handshake: is it a suite for this file? */
+void bulk_set_up(struct tls_session *s);
+/* May tls_session_read() with room for `len` bytes come here? */
+bool bulk_reads(const struct tls_session *s, size_t len);
+/* Opens records into buf. Bytes; -EAGAIN; or 0: GnuTLS is to go on with what
+ * lies ahead. s->ahead has room for BULK_WIRE bytes. */
+ssize_t bulk_read(struct tls_session *s, uint8_t *buf, size_t len);
+/* Is there a whole record among the bytes that were kept? */
+bool bulk_pending(const struct tls_session *s);
+/* The same as bulk_reads() for `len` bytes to be written. */
+bool bulk_writes(const struct tls_session *s, size_t len);
+/* As tls_session_write(), of up to BULK_RECORDS records; what is not pushed is
+ * in s->out. */
+ssize_t bulk_write(struct tls_session *s, const uint8_t *buf, size_t len);
 
 /* hello.c: looks at a ClientHello that has just arrived. 0 or a GnuTLS
  * error. */

@@ -203,35 +203,70 @@ static ssize_t take_ahead(struct tls_session *s, void *buf, size_t len)
 	return (ssize_t)n;
 }
 
+/* GnuTLS took `n` bytes. */
+static void follow(struct in_record *in, const uint8_t *p, size_t n)
+{
+	while (n) {
+		size_t part = MIN(n, (size_t)in->left);
+
+		if (!part) {
+			in->head[in->n++] = *p;
+			part = 1;
+		} else {
+			in->left -= (uint16_t)part;
+		}
+		p += part;
+		n -= part;
+		if (in->n == RECORD_HEAD) {
+			in->left = (uint16_t)(in->head[3] << 8 | in->head[4]);
+			in->n = 0;
+			in->records++;
+		}
+	}
+}
+
+bool session_between(const struct tls_session *s)
+{
+	return !s->in.n && !s->in.left && !gnutls_record_check_pending(s->gs);
+}
+
 /*
  * Reading ahead: several records come with one call of the caller's pull, into
  * a buffer on the stack of tls_session_read(), which then reads as many. No
  * more is taken than has room at the reader when it is opened, whatever the
  * record under way holds; so nothing is left over as a rule.
  */
+static ssize_t pull_more(struct tls_session *s, void *buf, size_t len)
+{
+	ssize_t n = s->pulled;
+
+	if (n <= 0) { /* an end of file stays one */
+		s->pulled = n == 0 ? 0 : 1;
+		return n;
+	}
+	if (s->room <= TLS_RECORD_MAX)
+		return s->io->pull(s->arg, buf, len);
+	n = s->io->pull(s->arg, s->ahead,
+			MIN(len + s->room - TLS_RECORD_MAX, (size_t)BULK_WIRE));
+	if (n <= 0)
+		return n;
+	s->ahead_at = 0;
+	s->ahead_n = (uint32_t)n;
+	return take_ahead(s, buf, len);
+}
+
 static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 {
 	struct tls_session *s = p;
-	ssize_t n;
+	ssize_t n =
+		s->ahead_n ? take_ahead(s, buf, len) : pull_more(s, buf, len);
 
-	if (s->ahead_n)
-		return take_ahead(s, buf, len);
-	if (s->room > TLS_RECORD_MAX) {
-		n = s->io->pull(
-			s->arg, s->ahead,
-			MIN(len + s->room - TLS_RECORD_MAX, (size_t)AHEAD_MAX));
-		if (n > 0) {
-			s->ahead_at = 0;
-			s->ahead_n = (uint32_t)n;
-			return take_ahead(s, buf, len);
-		}
-	} else {
-		n = s->io->pull(s->arg, buf, len);
-	}
 	s->starved = n == -EAGAIN;
 	s->eof = n == 0 && len > 0;
 	if (n > 0 && !s->first)
 		s->first = *(const uint8_t *)buf;
+	if (n > 0)
+		follow(&s->in, buf, (size_t)n);
 	if (n > 0 && !s->done)
 		keep_tail(s, buf, (size_t)n);
 	return done_io(s, n);
@@ -240,8 +275,13 @@ static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 static ssize_t push(gnutls_transport_ptr_t p, const giovec_t *iov, int n)
 {
 	struct tls_session *s = p;
+	int r = session_push_out(s); /* what was sealed earlier goes first */
+	size_t len = 0;
 
-	return done_io(s, s->io->push(s->arg, iov, n));
+	for (int i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	s->offered = MAX(s->offered, len);
+	return done_io(s, r < 0 ? r : s->io->push(s->arg, iov, n));
 }
 
 /* GnuTLS asks only where it would otherwise wait; we never wait. */
@@ -457,6 +497,7 @@ int tls_session_new(struct tls_policy *p, const char *peer,
 	s->policy = tls_policy_ref(p);
 	s->io = io;
 	s->arg = arg;
+	s->pulled = 1;
 	s->peer = peer && p->role == TLS_CLIENT ? strdup(peer) : NULL;
 	r = peer && p->role == TLS_CLIENT && !s->peer ? GNUTLS_E_MEMORY_ERROR
 						      : set_up(s);
@@ -480,6 +521,7 @@ void tls_session_free(struct tls_session *s)
 	free(s->scratch);
 	free(s->text);
 	free(s->ahead);
+	free(s->out);
 	free(s);
 }
 
@@ -557,6 +599,7 @@ static int finish(struct tls_session *s)
 	s->staple = NULL;
 	free(s->scratch);
 	s->scratch = NULL;
+	bulk_set_up(s);
 	s->done = true;
 	return 0;
 }
@@ -603,7 +646,7 @@ unsigned tls_session_wants(const struct tls_session *s)
 	if (!s->done)
 		return s->want_out ? TLS_WANTS_OUT : TLS_WANTS_IN;
 	return (s->ended ? 0u : TLS_WANTS_IN) |
-	       (s->held || s->want_out ? TLS_WANTS_OUT : 0u);
+	       (s->held || s->out_n || s->want_out ? TLS_WANTS_OUT : 0u);
 }
 
 void tls_session_alert(struct tls_session *s, uint8_t alert)

@@ -20,7 +20,8 @@
  * returned as negative errno and told in words by tls_session_error().
  *
  * Versions: TLS 1.2 and 1.3; 1.0 and 1.1 only if min_version says so. Suites
- * with NULL, export, RC4, DES are never made. Renegotiation is refused, SHA-1
+ * with NULL, export, RC4, DES are never made. Renegotiation is refused, keys
+ * of TLS 1.3 are renewed before they wear out [RFC8446 5.5], SHA-1
  * signatures and RSA below 2048 bits only with `legacy`. Where both sides can
  * do both, AES-GCM comes before ChaCha20-Poly1305.
  */
@@ -50,6 +51,7 @@ enum {
 	TLS_SUITES_MAX = 64,
 	TLS_GROUPS_MAX = 16,
 	TLS_RECORD_MAX = 16384, /* plaintext of one record [RFC8446 5.1] */
+	TLS_WRITE_MAX = 65536,  /* plaintext that one write takes and holds */
 	TLS_CACHE_MAX = 4096,   /* sessions that one client cache remembers */
 	TLS_TICKET_KEY_LEN = 64,
 	TLS_CRL_FILE_MAX = 16 << 20,
@@ -259,14 +261,15 @@ unsigned tls_session_wants(const struct tls_session *s);
  * -EAGAIN; -ECONNRESET: the peer vanished without close_notify (truncation);
  * -EPROTO and others: dead. May have pushed (key update). */
 ssize_t tls_session_read(struct tls_session *s, void *buf, size_t len) MUST_USE;
-/* Bytes that read() would give without pulling. */
-size_t tls_session_pending(const struct tls_session *s);
+/* Would read() say something (bytes, the end, an error) without pulling? Then
+ * it has to be called, whether or not the wire has more. */
+bool tls_session_pending(const struct tls_session *s);
 
 /*
  * Takes bytes and returns how many (0 < n <= len, at most TLS_RECORD_MAX per
- * record), sealed and handed to `push`, or held by the session, one record at
- * most, while tls_session_wants() & TLS_WANTS_OUT. -EAGAIN: an earlier record
- * is still held. Others: dead.
+ * record and TLS_WRITE_MAX a call), sealed and handed to `push`, or held by the
+ * session while tls_session_wants() & TLS_WANTS_OUT. -EAGAIN: earlier records
+ * are still held. Others: dead.
  */
 ssize_t tls_session_write(struct tls_session *s, const void *buf,
 			  size_t len) MUST_USE;

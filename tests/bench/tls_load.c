@@ -6,15 +6,17 @@
  *    tls_load resumed ADDR PORT SECONDS N  the same, resumed
  *    tls_load up ADDR PORT SECONDS         one connection, client to backend
  *    tls_load down ADDR PORT SECONDS       one connection, backend to client
- *    tls_load rr ADDR PORT SECONDS         one connection, one byte each way
+ *    tls_load echo ADDR PORT SECONDS N     N connections, one byte each way on
+ *                                          one after the other
  *    tls_load idle ADDR PORT N BYTES       N connections, each after BYTES
  *                                          down; prints "ready", waits for
  *                                          the end of its standard input
  *
  * The first byte of a connection says what the backend does: e echo, u take,
- * d send. Handshakes print connections and resumed ones; the others bytes or
- * round trips. The client checks nothing and offers AES-128-GCM on X25519
- * alone, so that every terminator does the same work.
+ * d send. Handshakes print connections and resumed ones; echo prints round
+ * trips and of them the median, the 99th percentile and the longest in
+ * microseconds; the others bytes. The client checks nothing and offers
+ * AES-128-GCM on X25519 alone, so that every terminator does the same work.
  */
 #include "tls/tls.h"
 #include "tool.h"
@@ -25,7 +27,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-enum { BUF = 65536, EVENTS = 256 };
+enum { BUF = 65536, EVENTS = 256, TRIPS_MAX = 1 << 20 };
 
 static char buf[BUF];
 
@@ -259,16 +261,41 @@ static uint64_t bulk(struct tls_session *s, char what, uint64_t until)
 	return n;
 }
 
-static uint64_t ping(struct tls_session *s, uint64_t until)
+static int by_length(const void *a, const void *b)
 {
-	uint64_t n = 0;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
-	say(s, "e", 1);
-	for (; tool_now_ns() < until; n++) {
-		say(s, "x", 1);
-		(void)hear(s);
+	return (x > y) - (x < y);
+}
+
+static void echo(const struct tool_addr *a, uint64_t seconds, uint64_t n)
+{
+	static uint32_t us[TRIPS_MAX];
+	struct tls_session **s = calloc(n, sizeof(struct tls_session *));
+	struct tls_policy *p = client(false);
+	int *fds = calloc(n, sizeof *fds);
+	size_t trips = 0;
+	uint64_t until;
+
+	for (uint64_t i = 0; i < n; i++) {
+		s[i] = dial(p, a, &fds[i]);
+		say(s[i], "e", 1);
 	}
-	return n;
+	until = tool_now_ns() + seconds * 1000000000u;
+	for (; trips < TRIPS_MAX; trips++) {
+		uint64_t began = tool_now_ns();
+
+		if (began >= until && trips)
+			break;
+		say(s[trips % n], "x", 1);
+		(void)hear(s[trips % n]);
+		us[trips] = (uint32_t)((tool_now_ns() - began) / 1000);
+	}
+	qsort(us, trips, sizeof us[0], by_length);
+	printf("%zu %u %u %u\n", trips, us[trips / 2], us[trips * 99 / 100],
+	       us[trips - 1]);
+	free(s);
+	free(fds);
 }
 
 static void hold(const struct tool_addr *a, uint64_t n, uint64_t bytes)
@@ -316,15 +343,14 @@ int main(int argc, char **argv)
 			   argc > 5 ? tool_number(argv[5]) : 4);
 	} else if (strcmp(what, "idle") == 0) {
 		hold(&a, seconds, argc > 5 ? tool_number(argv[5]) : 0);
+	} else if (strcmp(what, "echo") == 0) {
+		echo(&a, seconds, argc > 5 ? tool_number(argv[5]) : 1);
 	} else {
 		uint64_t until = tool_now_ns() + seconds * 1000000000u;
 		int fd;
 		struct tls_session *s = dial(client(false), &a, &fd);
 
-		printf("%llu\n",
-		       (unsigned long long)(strcmp(what, "rr") == 0
-						    ? ping(s, until)
-						    : bulk(s, what[0], until)));
+		printf("%llu\n", (unsigned long long)bulk(s, what[0], until));
 	}
 	return 0;
 }

@@ -6,10 +6,10 @@ Rates are per second and per CPU second of tlsd with its key process; idle
 memory is the growth of their resident memory.
 """
 
-import subprocess
+import contextlib
 
 import tls_bench
-from couplet_net import V4_STACK, WORK, Net, check, remove_namespaces
+from couplet_net import V4_STACK, WORK, Net, remove_namespaces
 from tls_net import Tlsd
 
 CLEAR, WIRE = 7300, 7301
@@ -28,6 +28,8 @@ class Pair:
 
 
 class TlsdBench(tls_bench.TlsBench):
+    n_idle = 3000
+
     def __init__(self, args, net):
         super().__init__(args)
         self.net = net
@@ -45,8 +47,9 @@ class TlsdBench(tls_bench.TlsBench):
         self.latency()
 
 
-def once(args, key, pem):
-    """{measure: value} of one round with one kind of key."""
+@contextlib.contextmanager
+def pair(args, pem):
+    """A stack, a backend in clear on it, a tlsd with the key file pem."""
     with Net(args.build, families="4") as net:
         backend = net.prog([f"{args.build}/tests/bench/bench_tls_load",
                             "serve", "0.0.0.0", str(CLEAR)], name="backend")
@@ -54,19 +57,24 @@ def once(args, key, pem):
         name = pem[len(WORK) + 1:-len(".PEM")]
         tlsd = Tlsd(net, [f"KEYFILE {name}", "OPTION SERVER",
                           f"ATTLS {CLEAR} AS {WIRE} SSL"], ring=WORK)
-        b = TlsdBench(args, net)
-        term = Pair(net, tlsd)
-        b.handshakes(term, key)
-        if key == "ECDSA":
-            b.bulk(term)
+        yield TlsdBench(args, net), Pair(net, tlsd)
         tlsd.stop()
-        return b.out
+    remove_namespaces()
 
 
 def run(args):
     """{measure: value}"""
     out = {}
     for key, pem in tls_bench.make_keys().items():
-        out.update(once(args, key, pem))
-        remove_namespaces()
+        with pair(args, pem) as (b, term):
+            b.handshakes(term, key)
+            if key == "ECDSA":
+                b.bulk(term)
+            out.update(b.out)
+        if key != "ECDSA":
+            continue
+        for after, label in tls_bench.IDLE_KINDS:
+            with pair(args, pem) as (b, term):
+                b.idle(term, after, label)
+                out.update(b.out)
     return out

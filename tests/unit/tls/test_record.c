@@ -33,7 +33,7 @@ static void bytes_arrive_in_order(void **state)
 		if (sent < sizeof out) {
 			n = tls_session_write(t.c, out + sent,
 					      sizeof out - sent);
-			assert_true(n > 0 && n <= TLS_RECORD_MAX);
+			assert_true(n > 0 && n <= TLS_WRITE_MAX);
 			sent += (size_t)n;
 		}
 		while ((n = tls_session_read(t.s, in + got, sizeof in - got)) >
@@ -157,10 +157,10 @@ static void a_short_read_leaves_the_rest(void **state)
 	open_two(*state, &t, TLS_1_2);
 	assert_int_equal(tls_session_write(t.c, "abcdef", 6), 6);
 	assert_int_equal(tls_session_read(t.s, buf, 2), 2);
-	assert_int_equal(tls_session_pending(t.s), 4);
+	assert_true(tls_session_pending(t.s));
 	assert_int_equal(tls_session_read(t.s, buf, 8), 4);
 	assert_memory_equal(buf, "cdef", 4);
-	assert_int_equal(tls_session_pending(t.s), 0);
+	assert_false(tls_session_pending(t.s));
 	assert_int_equal(tls_session_read(t.s, buf, 8), -EAGAIN);
 	two_close(&t);
 }
@@ -206,6 +206,7 @@ static void close_notify_is_an_end(void **state)
 	assert_int_equal(tls_session_write(t.c, "y", 1), -EPIPE);
 	assert_int_equal(tls_session_read(t.s, buf, 8), 1);
 	assert_int_equal(tls_session_read(t.s, buf, 8), 0);
+	assert_true(tls_session_pending(t.s));
 	assert_int_equal(tls_session_read(t.s, buf, 8), 0);
 	/* the other way still works */
 	assert_int_equal(tls_session_write(t.s, "z", 1), 1);
@@ -287,6 +288,37 @@ static void no_new_keys_before_tls13(void **state)
 	assert_int_equal(tls_session_write(t.c, "there", 5), 5);
 	expect_bytes(t.s, "there");
 	two_close(&t);
+}
+
+/* One pull brings bytes and what follows them. The bytes come first, and that
+ * there is more to say can be asked. */
+static void an_end_behind_bytes_is_pending(void **state)
+{
+	static const enum tls_version versions[] = {TLS_1_2, TLS_1_3};
+	static char buf[TLS_WRITE_MAX];
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(versions); i++) {
+		struct two t;
+		bool broken = i & 1;
+
+		open_two(*state, &t, versions[i / 2]);
+		for (int n = 0; n < 4; n++)
+			assert_int_equal(tls_session_write(t.c, "x", 1), 1);
+		assert_int_equal(tls_session_close(t.c), 0);
+		if (broken)
+			t.pipe->up.buf[t.pipe->up.len - 1] ^= 1;
+		for (int got = 0; got < 4;) {
+			ssize_t n = tls_session_read(t.s, buf, sizeof buf);
+
+			assert_true(n > 0);
+			got += (int)n;
+			assert_int_equal(t.pipe->up.len, 0);
+			assert_true(tls_session_pending(t.s));
+		}
+		assert_int_equal(tls_session_read(t.s, buf, sizeof buf),
+				 broken ? -EPROTO : 0);
+		two_close(&t);
+	}
 }
 
 static void a_held_close_is_flushed(void **state)
@@ -461,6 +493,8 @@ static const struct CMUnitTest tests[] = {
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(no_new_keys_before_tls13, fix_setup,
 					fix_teardown),
+	cmocka_unit_test_setup_teardown(an_end_behind_bytes_is_pending,
+					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(a_held_close_is_flushed, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(truncation_is_a_reset, fix_setup,
