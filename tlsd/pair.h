@@ -4,6 +4,7 @@
 #ifndef COUPLET_TLSD_PAIR_H
 #define COUPLET_TLSD_PAIR_H
 
+#include "relay/handshake.h"
 #include "tlsd.h"
 
 struct talk;
@@ -25,7 +26,7 @@ struct pair {
 	struct relay relay;
 	struct relay_corpse corpse;
 	struct list node, hash;
-	struct pool_job job;
+	struct relay_step step;   /* of the handshake */
 	struct relay_timer timer; /* of the handshake, or of a conversation */
 	struct relay_timer retry; /* of INTRODUCE */
 	struct tlsd *td;
@@ -35,8 +36,6 @@ struct pair {
 	uint64_t id, serial;
 	enum pair_state state;
 	bool inbound;
-	bool busy;  /* a worker has the session */
-	bool again; /* the wire spoke meanwhile */
 	bool dead;
 	bool following; /* TLS begins in the middle of a conversation */
 	bool opening;   /* the program's end is there */
@@ -44,7 +43,6 @@ struct pair {
 	bool tls;       /* the handshake is done */
 	bool gone;      /* stackd has forgotten it */
 	bool polite;    /* ends with a FIN: an alert is on its way */
-	int result;     /* of the worker's step */
 	int error;      /* what the program is told, when dead */
 	uint32_t pid, uid;
 	uint16_t as_port;
