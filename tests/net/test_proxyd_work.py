@@ -250,6 +250,30 @@ def test_reload_and_drain_in_mid_handshake(net):
     check_equal(px.proc.wait(60), 0, "exit status")
 
 
+# ---- names ------------------------------------------------------------------
+
+@options(seconds=180)
+def test_names_while_the_deck_changes(net):
+    """Decks come and go while the thread that asks for names is busy with
+    those of an older one: its answers are for nobody, connections go on."""
+    Server(net, 4, 7000, echo)
+
+    def deck(n):
+        names = " ".join(f"n{n}-{i}.test.invalid" for i in range(40))
+        return [CLEAR, f"PROXY TCP V4 9005 TXT * TO V4 7000 TXT * {names}"]
+
+    px = Proxy(net, deck(0), ring=False)
+    old = dial(net, 4, 9001)
+    for n in range(1, 21):
+        px.reload(deck(n), ring=False)
+        talks(old, b"old")
+        with dial(net, 4, 9001) as s:
+            talks(s, b"new")
+    # and the last deck's are asked for to the end
+    px.logged("CPLT612W", "n20-39.test.invalid")
+    px.stop()
+
+
 # ---- the end ------------------------------------------------------------------------
 
 class Notify:
