@@ -24,6 +24,7 @@ void proxyd_deck_defaults(struct proxyd_settings *s)
 		.udp_timeout = DUR_S(30),
 	};
 	tlsdeck_init(&s->tls);
+	s->tls.two_sides = true;
 }
 
 /* ---- BALANCE, HEALTH, TIMEOUT

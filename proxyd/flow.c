@@ -295,8 +295,8 @@ bool flow_begin_tls(struct flow *f, int side, relay_handshake_fn *done)
 	struct proxy *px = f->px;
 	int r = relay_handshake_new(px->pd->handshakes, &f->relay.end[side],
 				    side ? px->tls.server : px->tls.client,
-				    side ? f->target->host : NULL, done, f,
-				    &f->shake[side]);
+				    side ? f->target->host : NULL, false, done,
+				    f, &f->shake[side]);
 
 	if (r < 0)
 		fail_errno(f, FLOW_END_MEMORY, r);

@@ -325,22 +325,21 @@ static void on_control1(struct relay_watch *w, mono_t now)
 /* ---- the face
  * ------------------------------------------------------------------- */
 
-static enum ftp_tls tls_of(const struct proxyd_side *s,
-			   const struct tls_settings *t)
+static enum ftp_tls tls_of(const struct proxyd_proxy *conf, int side)
 {
+	const struct proxyd_side *s = side ? &conf->server : &conf->client;
+
 	if (!s->ssl)
 		return FTP_TLS_NONE;
-	return tlsdeck_ftp_explicit(t, s->port) ? FTP_TLS_EXPLICIT
-						: FTP_TLS_IMPLICIT;
+	return tlsdeck_ftp_explicit(&conf->set.tls, side, s->port)
+		       ? FTP_TLS_EXPLICIT
+		       : FTP_TLS_IMPLICIT;
 }
 
 bool ftp_flow_explicit(const struct proxy *px, int side)
 {
-	const struct proxyd_side *s =
-		side ? &px->conf.server : &px->conf.client;
-
 	return px->conf.set.tls.ftp &&
-	       tls_of(s, &px->conf.set.tls) == FTP_TLS_EXPLICIT;
+	       tls_of(&px->conf, side) == FTP_TLS_EXPLICIT;
 }
 
 /* Who is really connected; a PROXY header may have named somebody else. */
@@ -362,8 +361,7 @@ bool ftp_flow_begin(struct flow *f)
 	const struct proxyd_proxy *conf = &f->px->conf;
 	struct ftp_flow *ff = calloc(1, sizeof *ff);
 	struct ftp_config cfg = {
-		.tls = {tls_of(&conf->client, &conf->set.tls),
-			tls_of(&conf->server, &conf->set.tls)},
+		.tls = {tls_of(conf, 0), tls_of(conf, 1)},
 		.peer = {peer_of(f), f->server.addr},
 	};
 

@@ -182,7 +182,7 @@ static void begin_side(struct ftp_data *d, int side)
 		return;
 	}
 	r = relay_handshake_new(
-		d->px->pd->handshakes, e, p, side ? d->peer : NULL,
+		d->px->pd->handshakes, e, p, side ? d->peer : NULL, true,
 		side ? server_secured : client_secured, d, &d->shake[side]);
 	if (r < 0) {
 		give_up(d, "TLS", strerror(-r));

@@ -583,8 +583,8 @@ static int begin(struct pair *p, int *wire, int *program)
 			? NULL
 			: rule_peer_name(p->rule, &p->remote.addr, name);
 	int big = SNDBUF_BYTES;
-	int r = tls_session_new(p->rule->policy, peer, &relay_step_io, &p->step,
-				&p->session);
+	int r = (eager(p) ? tls_session_new_terse : tls_session_new)(
+		p->rule->policy, peer, &relay_step_io, &p->step, &p->session);
 
 	if (r == 0 && *program >= 0) {
 		r = add_program(p, *program);

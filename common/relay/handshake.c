@@ -174,7 +174,7 @@ static void step_back(struct relay_step *st)
  * ---------------------------------------------------- */
 
 int relay_handshake_new(struct relay_handshakes *all, struct relay_end *e,
-			struct tls_policy *p, const char *peer,
+			struct tls_policy *p, const char *peer, bool terse,
 			relay_handshake_fn *done, void *arg,
 			struct relay_handshake **ret)
 {
@@ -184,8 +184,8 @@ int relay_handshake_new(struct relay_handshakes *all, struct relay_end *e,
 	if (!h)
 		return -ENOMEM;
 	relay_step_init(&h->step, e->watch.fd, step_back);
-	r = tls_session_new(p, peer, &relay_step_io, &h->step,
-			    &h->step.session);
+	r = (terse ? tls_session_new_terse : tls_session_new)(
+		p, peer, &relay_step_io, &h->step, &h->step.session);
 	if (r < 0) {
 		free(h);
 		return r;

@@ -76,12 +76,13 @@ void relay_handshakes_free(struct relay_handshakes *all);
 unsigned relay_handshakes_waiting(struct relay_handshakes *all);
 
 /*
- * A session under `p`, `peer` as for tls_session_new(), for the end `e`, whose
- * watch is added. Nothing runs before relay_handshake_go(). *ret is valid
- * until `done` is called or it is dropped. 0 or negative errno.
+ * A session under `p`, `peer` as for tls_session_new() or, with `terse`,
+ * tls_session_new_terse(), for the end `e`, whose watch is added. Nothing runs
+ * before relay_handshake_go(). *ret is valid until `done` is called or it is
+ * dropped. 0 or negative errno.
  */
 int relay_handshake_new(struct relay_handshakes *all, struct relay_end *e,
-			struct tls_policy *p, const char *peer,
+			struct tls_policy *p, const char *peer, bool terse,
 			relay_handshake_fn *done, void *arg,
 			struct relay_handshake **ret) MUST_USE;
 /* A step, now or after the one that runs: to begin, and whenever the end's

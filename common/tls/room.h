@@ -151,7 +151,8 @@ struct tls_session {
 	uint8_t first; /* byte that the peer sent; 0: none yet */
 	uint8_t odd;   /* harmless but odd records in a row */
 	bool alert_received : 1;
-	bool done : 1; /* handshake */
+	bool terse : 1; /* tls_session_new_terse() */
+	bool done : 1;  /* handshake */
 	bool dead : 1;
 	bool eof : 1;      /* pull said 0 */
 	bool closing : 1;  /* close_notify is out or held */

@@ -386,6 +386,8 @@ static int set_up(struct tls_session *s)
 	flags |= p->role == TLS_SERVER ? GNUTLS_SERVER : GNUTLS_CLIENT;
 	if (!p->tickets && !p->cache)
 		flags |= GNUTLS_NO_TICKETS;
+	if (s->terse)
+		flags |= GNUTLS_NO_AUTO_SEND_TICKET;
 	r = gnutls_init(&s->gs, flags);
 	if (r < 0) {
 		s->gs = NULL;
@@ -416,9 +418,8 @@ static int set_up(struct tls_session *s)
 	return r;
 }
 
-int tls_session_new(struct tls_policy *p, const char *peer,
-		    const struct tls_io *io, void *arg,
-		    struct tls_session **ret)
+static int make(struct tls_policy *p, const char *peer, const struct tls_io *io,
+		void *arg, bool terse, struct tls_session **ret)
 {
 	struct tls_session *s;
 	int r;
@@ -433,6 +434,7 @@ int tls_session_new(struct tls_policy *p, const char *peer,
 	s->policy = tls_policy_ref(p);
 	s->io = io;
 	s->arg = arg;
+	s->terse = terse;
 	s->peer = peer && p->role == TLS_CLIENT ? strdup(peer) : NULL;
 	r = peer && p->role == TLS_CLIENT && !s->peer ? GNUTLS_E_MEMORY_ERROR
 						      : set_up(s);
@@ -442,6 +444,20 @@ int tls_session_new(struct tls_policy *p, const char *peer,
 	}
 	*ret = s;
 	return 0;
+}
+
+int tls_session_new(struct tls_policy *p, const char *peer,
+		    const struct tls_io *io, void *arg,
+		    struct tls_session **ret)
+{
+	return make(p, peer, io, arg, false, ret);
+}
+
+int tls_session_new_terse(struct tls_policy *p, const char *peer,
+			  const struct tls_io *io, void *arg,
+			  struct tls_session **ret)
+{
+	return make(p, peer, io, arg, true, ret);
 }
 
 void tls_session_free(struct tls_session *s)
