@@ -25,18 +25,19 @@
 
 struct acquire {
 	struct printd *pd;
-	const struct deck_acquire *cfg;
+	struct deck_acquire cfg;
 	struct ip_port to;
 	struct dial *dial;
 	struct wire *wire;
 	struct ev_timer *timer, *idle;
 	struct tn3270_client_conf conf;
 	struct tn3270_client tn;
-	bool ready, told;
+	bool started, ready, told;
 	struct intake *job;
 	uint64_t jobs;
 	uint8_t *record; /* being gathered */
 	size_t len;
+	struct tls_policy *policy; /* NULL: no TLS */
 	char state[128];
 };
 
@@ -52,7 +53,7 @@ static void again(struct acquire *a, const char *why)
 	ev_timer_stop(a->idle);
 	snprintf(a->state, sizeof a->state, "%.120s", why);
 	if (!a->told)
-		log_msg(MSG_CPLT741W, a->cfg->lu, a->cfg->host, why);
+		log_msg(MSG_CPLT741W, a->cfg.lu, a->cfg.host, why);
 	a->told = true;
 	ev_timer_set(a->timer, AGAIN);
 }
@@ -63,7 +64,8 @@ static void flush(struct acquire *a)
 	mono_t at;
 	size_t n;
 
-	while ((n = tn3270_client_output(&a->tn, buf, sizeof buf)) > 0)
+	while (!wire_shaking(a->wire) &&
+	       (n = tn3270_client_output(&a->tn, buf, sizeof buf)) > 0)
 		if (wire_write(a->wire, buf, n) < 0)
 			return;
 	at = tn3270_client_deadline(&a->tn);
@@ -87,7 +89,7 @@ static enum tn3270e_answer end_job(struct acquire *a)
 	if (!job)
 		return TN3270E_DEVICE_END;
 	if (intake_commit(job, false, &id, err, sizeof err) < 0) {
-		log_msg(MSG_CPLT741W, a->cfg->lu, a->cfg->host, err);
+		log_msg(MSG_CPLT741W, a->cfg.lu, a->cfg.host, err);
 		return TN3270E_INTERVENTION;
 	}
 	a->jobs++;
@@ -99,11 +101,11 @@ static int begin_job(struct acquire *a, bool scs, char *err, size_t len)
 	struct spool_meta m = {.form = scs ? SPOOL_SCS : SPOOL_LU3,
 			       .copies = 1};
 
-	snprintf(m.lu, sizeof m.lu, "%s", a->cfg->lu);
-	snprintf(m.host, sizeof m.host, "%.64s", a->cfg->host);
+	snprintf(m.lu, sizeof m.lu, "%s", a->cfg.lu);
+	snprintf(m.host, sizeof m.host, "%.64s", a->cfg.host);
 	snprintf(m.user, sizeof m.user, "%s", a->tn.device.name);
 	snprintf(m.title, sizeof m.title, "%s from %.64s", a->tn.device.name,
-		 a->cfg->host);
+		 a->cfg.host);
 	return intake_begin(a->pd, &m, &a->job, err, len);
 }
 
@@ -127,7 +129,7 @@ static enum tn3270e_answer take_record(struct acquire *a, bool scs)
 		ev_timer_set(a->idle, IDLE_EOJ);
 		return TN3270E_DEVICE_END;
 	}
-	log_msg(MSG_CPLT741W, a->cfg->lu, a->cfg->host, err);
+	log_msg(MSG_CPLT741W, a->cfg.lu, a->cfg.host, err);
 	intake_drop(a->job);
 	a->job = NULL;
 	return TN3270E_INTERVENTION;
@@ -159,18 +161,41 @@ static void on_idle(void *arg)
 /* ---- the connection
  * ------------------------------------------------------------------- */
 
+static void on_ready(struct acquire *a)
+{
+	char tls[WIRE_TEXT_MAX], name[WIRE_TEXT_MAX + 32];
+
+	a->ready = true;
+	a->told = false;
+	wire_tls_text(a->wire, tls);
+	snprintf(name, sizeof name, "%s%s%s", a->tn.device.name,
+		 tls[0] ? " over " : "", tls);
+	snprintf(a->state, sizeof a->state, "has %.100s", name);
+	log_msg(MSG_CPLT740I, a->cfg.lu, a->cfg.host, name);
+}
+
+/* What comes next is TLS's. False: the connection is gone. */
+static bool start_tls(struct acquire *a)
+{
+	int r;
+
+	flush(a);
+	snprintf(a->state, sizeof a->state, "TLS handshake");
+	r = wire_start_tls(a->wire, a->policy, a->cfg.host);
+	if (r < 0)
+		again(a, strerror(-r));
+	return r == 0;
+}
+
 /* False: the connection is gone. */
 static bool on_event(struct acquire *a, const struct tn3270_event *ev)
 {
 	switch (ev->kind) {
 	case TN3270_EV_READY:
-		a->ready = true;
-		a->told = false;
-		snprintf(a->state, sizeof a->state, "has %s",
-			 a->tn.device.name);
-		log_msg(MSG_CPLT740I, a->cfg->lu, a->cfg->host,
-			a->tn.device.name);
+		on_ready(a);
 		break;
+	case TN3270_EV_START_TLS:
+		return start_tls(a);
 	case TN3270_EV_DATA:
 		on_data(a, ev);
 		break;
@@ -188,7 +213,6 @@ static bool on_event(struct acquire *a, const struct tn3270_event *ev)
 		again(a, tn3270_end_text(ev->end));
 		return false;
 	case TN3270_EV_NONE:
-	case TN3270_EV_START_TLS:
 	case TN3270_EV_DEVICE:
 	case TN3270_EV_REJECTED:
 	case TN3270_EV_RESPONSE:
@@ -232,12 +256,26 @@ static void on_closed(void *arg, int error)
 {
 	struct acquire *a = arg;
 
+	char why[WIRE_TEXT_MAX];
+
 	if (!error)
 		(void)end_job(a);
-	again(a, error ? strerror(error) : "the host closed");
+	snprintf(why, sizeof why, "%s",
+		 error ? wire_why(a->wire, error) : "the host closed");
+	again(a, why);
 }
 
-static const struct wire_ops wire_ops = {on_input, on_room, on_closed};
+static void on_secured(void *arg)
+{
+	struct acquire *a = arg;
+
+	/* without effect where TLS came first */
+	tn3270_client_secured(&a->tn, mono_now());
+	flush(a);
+}
+
+static const struct wire_ops wire_ops = {on_input, on_room, on_closed,
+					 on_secured};
 
 static void on_dial(void *arg, int fd, int error)
 {
@@ -252,7 +290,8 @@ static void on_dial(void *arg, int fd, int error)
 	}
 	snprintf(a->state, sizeof a->state, "negotiating");
 	tn3270_client_init(&a->tn, &a->conf, mono_now());
-	flush(a);
+	if (a->cfg.tls != DECK_TLS_FIRST || start_tls(a))
+		flush(a);
 }
 
 static void connect_now(struct acquire *a)
@@ -298,9 +337,12 @@ int acquire_new(struct printd *pd, const struct deck_acquire *cfg,
 	if (!a)
 		return -ENOMEM;
 	a->pd = pd;
-	a->cfg = cfg;
+	a->cfg = *cfg;
 	tn3270_client_conf_init(&a->conf);
 	a->conf.record_max = SPOOL_FRAME_MAX;
+	a->conf.tls = cfg->tls == DECK_TLS_OFFER     ? TN3270_TLS_OFFER
+		      : cfg->tls == DECK_TLS_REQUIRE ? TN3270_TLS_REQUIRE
+						     : TN3270_TLS_OFF;
 	a->conf.times.keepalive = KEEPALIVE;
 	a->conf.times.keepalive_reply = KEEPALIVE;
 	if (cfg->name[0]) {
@@ -320,9 +362,17 @@ int acquire_new(struct printd *pd, const struct deck_acquire *cfg,
 		acquire_free(a);
 		return r;
 	}
-	connect_now(a);
 	*ret = a;
 	return 0;
+}
+
+void acquire_start(struct acquire *a, struct tls_policy *policy)
+{
+	tls_policy_unref(a->policy);
+	a->policy = policy ? tls_policy_ref(policy) : NULL;
+	if (!a->started)
+		connect_now(a);
+	a->started = true;
 }
 
 void acquire_free(struct acquire *a)
@@ -334,6 +384,7 @@ void acquire_free(struct acquire *a)
 	dial_cancel(a->dial);
 	ev_timer_free(a->timer);
 	ev_timer_free(a->idle);
+	tls_policy_unref(a->policy);
 	free(a->record);
 	free(a);
 }
@@ -346,5 +397,5 @@ void acquire_describe(const struct acquire *a, char *buf, size_t len)
 
 const struct deck_acquire *acquire_cfg(const struct acquire *a)
 {
-	return a->cfg;
+	return &a->cfg;
 }

@@ -274,8 +274,11 @@ static void wait_for(struct program *p, int id)
 		answer(p, -EBUSY, "it waits for a job already");
 		return;
 	}
-	if (j && j->status.state != SPOOL_DONE &&
-	    j->status.state != SPOOL_HELD) {
+	struct spool_status st;
+
+	if (j)
+		st = job_status(j);
+	if (j && st.state != SPOOL_DONE && st.state != SPOOL_HELD) {
 		p->watch.fn = on_watch;
 		p->watching = true;
 		job_watch_add(p->a->pd, &p->watch, (uint32_t)id);
@@ -284,7 +287,7 @@ static void wait_for(struct program *p, int id)
 	/* a job that is gone was printed and not retained, or cancelled: who
 	 * submits and waits at once may meet the first */
 	if (j)
-		answer_state(p, &j->status);
+		answer_state(p, &st);
 	else
 		answer(p, APPL_DONE, "no longer in the spool");
 }

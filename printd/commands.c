@@ -48,6 +48,8 @@ const struct command printd_commands[] = {
 	{"REDIRECT", "lu TO lu | lu OFF",
 	 "send what comes for a LU to another one, or no longer", CHANGE, 0, 0,
 	 CMD_REDIRECT},
+	{"RELOAD", "", "read the deck again; jobs and sessions go on", CHANGE,
+	 0, 0, CMD_RELOAD},
 	{"SHUTDOWN", "", "end printd; jobs stay in the spool", CHANGE, 0, 0,
 	 CMD_SHUTDOWN},
 	{"HELP", "", "this list", SHOW, 0, 0, CMD_HELP},

@@ -28,6 +28,7 @@ enum printd_command {
 	CMD_KILL,
 	CMD_REACT,
 	CMD_REDIRECT,
+	CMD_RELOAD,
 	CMD_SHUTDOWN,
 	CMD_HELP,
 	CMD__COUNT

@@ -69,32 +69,85 @@ static void cmd_id(struct printd_builder *b, struct deck_args *a)
 	deck_args_end(a);
 }
 
-static void read_listener(struct deck_args *a, struct deck_open *list,
-			  uint32_t *n, uint16_t port)
+/* ---- TLS of a connection
+ * -------------------------------------------------------- */
+
+/* The settings in force, once for all commands in a row that have them. */
+static void keep_settings(struct printd_builder *b, uint32_t *ret)
+{
+	struct printd_deck *d = b->d;
+	struct tls_settings *p;
+
+	if (!d->n_tls || !printd_tls_same(&d->tls[d->n_tls - 1], &b->tls)) {
+		p = realloc(d->tls, (d->n_tls + 1) * sizeof(*p));
+		if (!p) {
+			b->error = -ENOMEM;
+			return;
+		}
+		d->tls = p;
+		d->tls[d->n_tls++] = b->tls;
+	}
+	*ret = d->n_tls - 1;
+}
+
+/* [TLS | STARTTLS [REQUIRED]] */
+static bool read_tls(struct printd_builder *b, struct deck_args *a,
+		     enum deck_tls *how, uint32_t *settings)
+{
+	static const char *const words[] = {"TLS", "STARTTLS"};
+	static const char *const more[] = {"REQUIRED"};
+	unsigned i;
+
+	if (!deck_args_more(a))
+		return true;
+	if (!deck_args_word(a, "how", words, ARRAY_SIZE(words), &i))
+		return false;
+	*how = i ? DECK_TLS_OFFER : DECK_TLS_FIRST;
+	if (i && deck_args_more(a)) {
+		if (!deck_args_word(a, "word", more, 1, &i))
+			return false;
+		*how = DECK_TLS_REQUIRE;
+	}
+	keep_settings(b, settings);
+	return true;
+}
+
+static void add_listener(struct deck_args *a, const struct deck_open *o,
+			 struct deck_open *list, uint32_t *n)
+{
+	if (*n == DECK_OPENS_MAX)
+		deck_args_note(a, DECK_ERROR, "%s: expected at most %d",
+			       a->cmd->keyword, DECK_OPENS_MAX);
+	else
+		list[(*n)++] = *o;
+}
+
+static void cmd_open(struct printd_builder *b, struct deck_args *a)
 {
 	struct deck_open o;
 	bool ok;
 
 	memset(&o, 0, sizeof o);
 	ok = printd_read_host(a, o.host);
-	ok &= printd_read_port(a, port, &o.port);
-	if (!deck_args_end(a) || !ok)
-		return;
-	if (*n == DECK_OPENS_MAX)
-		deck_args_note(a, DECK_ERROR, "%s: expected at most %d",
-			       a->cmd->keyword, DECK_OPENS_MAX);
-	else
-		list[(*n)++] = o;
-}
-
-static void cmd_open(struct printd_builder *b, struct deck_args *a)
-{
-	read_listener(a, b->d->opens, &b->d->n_opens, 0);
+	ok &= printd_read_port(a, 0, &o.port);
+	ok &= read_tls(b, a, &o.tls, &o.settings);
+	if (o.tls && !b->tls.keyfile[0])
+		deck_args_note(a, DECK_ERROR,
+			       "OPEN with TLS: expected KEYFILE before it");
+	if (deck_args_end(a) && ok)
+		add_listener(a, &o, b->d->opens, &b->d->n_opens);
 }
 
 static void cmd_lpd(struct printd_builder *b, struct deck_args *a)
 {
-	read_listener(a, b->d->lpds, &b->d->n_lpds, 515);
+	struct deck_open o;
+	bool ok;
+
+	memset(&o, 0, sizeof o);
+	ok = printd_read_host(a, o.host);
+	ok &= printd_read_port(a, 515, &o.port);
+	if (deck_args_end(a) && ok)
+		add_listener(a, &o, b->d->lpds, &b->d->n_lpds);
 }
 
 static bool page_name(struct deck_args *a, const char *what, char *buf)
@@ -197,6 +250,12 @@ static void cmd_acquire(struct printd_builder *b, struct deck_args *a)
 	ok &= printd_read_port(a, 23, &q.port);
 	if (deck_args_more(a) && !deck_args_default(a))
 		ok &= printd_read_name(a, "name at the host", q.name);
+	ok &= read_tls(b, a, &q.tls, &q.settings);
+	if (q.tls && b->tls.handshake_client == 3)
+		deck_args_note(a, DECK_WARNING,
+			       "the host's certificate is not checked: "
+			       "HANDSHAKE_CLIENT 0 before ACQUIRE would do "
+			       "it");
 	if (!deck_args_end(a) || !ok)
 		return;
 	if (b->d->n_acquires == DECK_ACQUIRES_MAX)
@@ -302,11 +361,15 @@ static_assert(ARRAY_SIZE(commands) <= 64, "one line number a command");
 
 static void unknown(struct deck_args *a)
 {
-	const char *words[ARRAY_SIZE(commands)];
+	const char *words[ARRAY_SIZE(commands) + TLSDECK_COMMANDS_MAX];
+	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		words[i] = commands[i].keyword;
-	deck_unknown(a, "printd", words, ARRAY_SIZE(words));
+	while (n < ARRAY_SIZE(commands)) {
+		words[n] = commands[n].keyword;
+		n++;
+	}
+	n += tlsdeck_keywords(words + n);
+	deck_unknown(a, "printd", words, n);
 }
 
 static void read_command(struct printd_builder *b)
@@ -319,15 +382,17 @@ static void read_command(struct printd_builder *b)
 		if (strcmp(b->cmd->keyword, commands[i].keyword) == 0)
 			c = &commands[i];
 	a = (struct deck_args){.cmd = b->cmd, .report = b->report};
-	if (!c) {
-		unknown(&a);
-		return;
-	}
 	if (b->attach_line) {
 		deck_args_note(&a, DECK_ERROR,
 			       "%s after ATTACH in line %u: expected nothing "
 			       "after ATTACH",
-			       c->keyword, b->attach_line);
+			       b->cmd->keyword, b->attach_line);
+		return;
+	}
+	if (!c) {
+		a = deck_args_of(b->cmd, b->report);
+		if (!tlsdeck_command(&b->tls, &a))
+			unknown(&a);
 		return;
 	}
 	seen = &b->seen[c - commands];
@@ -377,6 +442,7 @@ static int build(const struct deck *source, void *value,
 				    .max_jobs = JOBS_DEFAULT,
 				    .max_drafts = DRAFTS_DEFAULT};
 	printd_opt_init(&ret->defaults);
+	tlsdeck_init(&b.tls);
 	while (!b.error && (b.cmd = deck_next(source, &it)))
 		read_command(&b);
 	if (!b.error) {
@@ -424,6 +490,7 @@ void printd_deck_free(struct printd_deck *d)
 	free(d->lus);
 	free(d->index);
 	free(d->terminals);
+	free(d->tls);
 	*d = (struct printd_deck){.n_lus = 0};
 }
 

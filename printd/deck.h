@@ -13,7 +13,8 @@
 
 #include <stdio.h>
 
-struct deck_report; /* deck/deck.h */
+struct deck_report;  /* deck/deck.h */
+struct tls_settings; /* tlsdeck/tlsdeck.h */
 
 #define LU_NAME_MAX 8 /* bytes of a LU or application name, as VTAM has it */
 #define LU_HOST_MAX 255
@@ -92,9 +93,20 @@ struct printd_lu {
 	uint32_t line;
 };
 
-struct deck_open { /* OPEN host port, LPD host port */
+/* How TLS begins on a TN3270 connection. */
+enum deck_tls {
+	DECK_TLS_NONE,
+	DECK_TLS_OFFER,   /* STARTTLS: if the other side wants */
+	DECK_TLS_REQUIRE, /* STARTTLS REQUIRED */
+	DECK_TLS_FIRST,   /* TLS: with the first byte */
+};
+
+/* OPEN host port [how], LPD host port */
+struct deck_open {
 	char host[LU_HOST_MAX + 1];
 	uint16_t port;
+	enum deck_tls tls;
+	uint32_t settings; /* of TLS: number in printd_deck.tls */
 };
 
 struct deck_appl { /* APPLID name text */
@@ -102,11 +114,13 @@ struct deck_appl { /* APPLID name text */
 	char text[DECK_TITLE_MAX + 1];
 };
 
-struct deck_acquire { /* ACQUIRE lu host port [name] */
+struct deck_acquire { /* ACQUIRE lu host port [name [how]] */
 	char lu[LU_NAME_MAX + 1];
 	char host[LU_HOST_MAX + 1];
 	uint16_t port;
 	char name[LU_NAME_MAX + 1]; /* LU asked for, "" = any */
+	enum deck_tls tls;
+	uint32_t settings; /* as of deck_open */
 };
 
 struct deck_alias { /* SBCS name page */
@@ -134,6 +148,10 @@ struct printd_deck {
 	struct lu_opt defaults; /* LU * ...: for the LUs after it */
 	struct deck_acquire acquires[DECK_ACQUIRES_MAX];
 	uint32_t n_acquires;
+	/* what was in force at OPEN and ACQUIRE commands with TLS, each once
+	 * in a row */
+	struct tls_settings *tls;
+	uint32_t n_tls;
 	char spool[DECK_PATH_LEN + 1]; /* "" = the usual place */
 	char metrics[108];             /* "" = none */
 	char alert[DECK_PATH_LEN + 1];
@@ -164,6 +182,12 @@ void printd_deck_print(const struct printd_deck *d, FILE *out);
 /* Names the first value that differs (passwords aside), or NULL. */
 const char *printd_deck_differs(const struct printd_deck *a,
 				const struct printd_deck *b);
+/* The same of two LUs. */
+const char *printd_lu_differs(const struct printd_lu *a,
+			      const struct printd_lu *b);
+/* Are these two the same but for the settings of TLS? */
+bool printd_deck_same_acquire(const struct deck_acquire *a,
+			      const struct deck_acquire *b);
 /* By name, either case; NULL: none. */
 const struct printd_lu *printd_deck_lu(const struct printd_deck *d,
 				       const char *name);

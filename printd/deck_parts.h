@@ -4,6 +4,7 @@
 
 #include "deck.h"
 #include "deck/args.h"
+#include "tlsdeck/tlsdeck.h"
 
 #define INDEX_SLOTS 65536 /* more than twice DECK_LUS_MAX */
 
@@ -14,7 +15,8 @@ struct printd_builder {
 	struct deck_report *report;
 	uint32_t seen[64]; /* line of each command that may come once */
 	uint32_t attach_line;
-	int error; /* -ENOMEM: give up */
+	struct tls_settings tls; /* in force at this line */
+	int error;               /* -ENOMEM: give up */
 };
 
 /* Readers of commands; `a` stands at the first operand. */
@@ -31,6 +33,9 @@ bool printd_read_host(struct deck_args *a, char *buf);
 bool printd_read_port(struct deck_args *a, uint16_t otherwise, uint16_t *ret);
 /* What LU * starts from. */
 void printd_opt_init(struct lu_opt *o);
+/* The same settings of TLS? -ENOMEM counts as no. */
+bool printd_tls_same(const struct tls_settings *a,
+		     const struct tls_settings *b);
 /* LU commands that make `o` of `from`; `name` a LU or a star. */
 void printd_opt_print(const char *name, const struct lu_opt *o,
 		      const struct lu_opt *from, FILE *out);

@@ -1,12 +1,36 @@
 /* deck_print.c: the canonical deck, and comparing two. */
 #include "deck_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+static const char *const tls_words[] = {
+	[DECK_TLS_NONE] = "",
+	[DECK_TLS_OFFER] = " STARTTLS",
+	[DECK_TLS_REQUIRE] = " STARTTLS REQUIRED",
+	[DECK_TLS_FIRST] = " TLS",
+};
+
+/* The settings that a command with TLS wants, from what is in force. */
+static void print_tls(const struct printd_deck *d, enum deck_tls how,
+		      uint32_t settings, struct tls_settings *now, FILE *out)
+{
+	if (how == DECK_TLS_NONE)
+		return;
+	tlsdeck_print(now, &d->tls[settings], out);
+	*now = d->tls[settings];
+}
 
 static void print_listener(const char *word, const struct deck_open *o,
 			   FILE *out)
 {
-	fprintf(out, "%s %s %u\n", word, o->host, o->port);
+	fprintf(out, "%s %s %u%s\n", word, o->host, o->port, tls_words[o->tls]);
+}
+
+static void print_acquire(const struct deck_acquire *q, FILE *out)
+{
+	fprintf(out, "ACQUIRE %s %s %u %s%s\n", q->lu, q->host, q->port,
+		q->name[0] ? q->name : "*", tls_words[q->tls]);
 }
 
 static void print_lu(const struct printd_lu *lu, FILE *out)
@@ -72,11 +96,16 @@ static void print_limits(const struct printd_deck *d, FILE *out)
 
 void printd_deck_print(const struct printd_deck *d, FILE *out)
 {
+	struct tls_settings tls;
+
+	tlsdeck_init(&tls);
 	if (d->job[0])
 		fprintf(out, "* $$ JOB JNM=%s\n", d->job);
 	fprintf(out, "ID %s\n", d->id);
-	for (uint32_t i = 0; i < d->n_opens; i++)
+	for (uint32_t i = 0; i < d->n_opens; i++) {
+		print_tls(d, d->opens[i].tls, d->opens[i].settings, &tls, out);
 		print_listener("OPEN", &d->opens[i], out);
+	}
 	for (uint32_t i = 0; i < d->n_lpds; i++)
 		print_listener("LPD", &d->lpds[i], out);
 	for (uint32_t i = 0; i < d->n_aliases; i++)
@@ -92,10 +121,12 @@ void printd_deck_print(const struct printd_deck *d, FILE *out)
 	for (uint32_t i = 0; i < d->n_terminals; i++)
 		fprintf(out, "TERMINAL %s GENERIC\n", d->terminals[i]);
 	print_lus(d, out);
-	for (uint32_t i = 0; i < d->n_acquires; i++)
-		fprintf(out, "ACQUIRE %s %s %u %s\n", d->acquires[i].lu,
-			d->acquires[i].host, d->acquires[i].port,
-			d->acquires[i].name[0] ? d->acquires[i].name : "*");
+	for (uint32_t i = 0; i < d->n_acquires; i++) {
+		const struct deck_acquire *q = &d->acquires[i];
+
+		print_tls(d, q->tls, q->settings, &tls, out);
+		print_acquire(q, out);
+	}
 	if (d->spool[0])
 		fprintf(out, "SPOOL %s\n", d->spool);
 	if (d->metrics[0])
@@ -112,7 +143,7 @@ void printd_deck_print(const struct printd_deck *d, FILE *out)
 /* ---- comparing
  * -------------------------------------------------------------------- */
 
-static const char *lu_differs(const struct printd_lu *a,
+const char *printd_lu_differs(const struct printd_lu *a,
 			      const struct printd_lu *b)
 {
 	if (strcmp(a->name, b->name) || strcmp(a->applid, b->applid) ||
@@ -128,18 +159,82 @@ static const char *lu_differs(const struct printd_lu *a,
 	return printd_opt_differs(&a->opt, &b->opt);
 }
 
+bool printd_tls_same(const struct tls_settings *a, const struct tls_settings *b)
+{
+	char *text = NULL;
+	size_t len = 1;
+	FILE *f = open_memstream(&text, &len);
+
+	/* equal if no command leads from one to the other */
+	if (!f)
+		return false;
+	tlsdeck_print(a, b, f);
+	if (fclose(f))
+		len = 1;
+	free(text);
+	return len == 0;
+}
+
+static bool same_settings(const struct printd_deck *a, uint32_t i,
+			  const struct printd_deck *b, uint32_t k,
+			  enum deck_tls how)
+{
+	return how == DECK_TLS_NONE || printd_tls_same(&a->tls[i], &b->tls[k]);
+}
+
+static bool same_open(const struct deck_open *a, const struct deck_open *b)
+{
+	return strcmp(a->host, b->host) == 0 && a->port == b->port &&
+	       a->tls == b->tls;
+}
+
+bool printd_deck_same_acquire(const struct deck_acquire *a,
+			      const struct deck_acquire *b)
+{
+	return strcmp(a->lu, b->lu) == 0 && strcmp(a->host, b->host) == 0 &&
+	       a->port == b->port && strcmp(a->name, b->name) == 0 &&
+	       a->tls == b->tls;
+}
+
+static bool opens_differ(const struct printd_deck *a,
+			 const struct printd_deck *b)
+{
+	const struct deck_open *x = a->opens, *y = b->opens;
+
+	if (a->n_opens != b->n_opens)
+		return true;
+	for (uint32_t i = 0; i < a->n_opens; i++)
+		if (!same_open(&x[i], &y[i]) ||
+		    !same_settings(a, x[i].settings, b, y[i].settings,
+				   x[i].tls))
+			return true;
+	return false;
+}
+
+static bool acquires_differ(const struct printd_deck *a,
+			    const struct printd_deck *b)
+{
+	const struct deck_acquire *x = a->acquires, *y = b->acquires;
+
+	if (a->n_acquires != b->n_acquires)
+		return true;
+	for (uint32_t i = 0; i < a->n_acquires; i++)
+		if (!printd_deck_same_acquire(&x[i], &y[i]) ||
+		    !same_settings(a, x[i].settings, b, y[i].settings,
+				   x[i].tls))
+			return true;
+	return false;
+}
+
 static const char *lists_differ(const struct printd_deck *a,
 				const struct printd_deck *b)
 {
-	if (a->n_opens != b->n_opens ||
-	    memcmp(a->opens, b->opens, a->n_opens * sizeof(*a->opens)))
+	if (opens_differ(a, b))
 		return "OPEN";
 	if (a->n_lpds != b->n_lpds ||
 	    memcmp(a->lpds, b->lpds, a->n_lpds * sizeof(*a->lpds)))
 		return "LPD";
-	if (a->n_acquires != b->n_acquires ||
-	    memcmp(a->acquires, b->acquires,
-		   a->n_acquires * sizeof(*a->acquires)))
+	if (acquires_differ(a, b))
 		return "ACQUIRE";
 	if (a->n_appls != b->n_appls ||
 	    memcmp(a->appls, b->appls, a->n_appls * sizeof(*a->appls)))
@@ -176,6 +271,6 @@ const char *printd_deck_differs(const struct printd_deck *a,
 	if (a->n_lus != b->n_lus)
 		return "number of LUs";
 	for (uint32_t i = 0; i < a->n_lus && !what; i++)
-		what = lu_differs(&a->lus[i], &b->lus[i]);
+		what = printd_lu_differs(&a->lus[i], &b->lus[i]);
 	return what;
 }

@@ -80,6 +80,11 @@ static void lu_row(struct table *t, const struct lu *lu)
 			 lu->redirect->cfg->name, lu->reason[0] ? "; " : "",
 			 lu->reason);
 		table_str(t, text);
+	} else if (lu->kept) {
+		snprintf(text, sizeof text, "%s after this job%s%s",
+			 lu->leaving ? "goes" : "changes",
+			 lu->reason[0] ? "; " : "", lu->reason);
+		table_str(t, text);
 	} else {
 		table_str(t, lu->reason);
 	}
@@ -92,8 +97,14 @@ int display_lus(const struct display *d, const char *name)
 	if (!t)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < d->pd->n_lus; i++)
-		if (!name || strcasecmp(name, d->pd->lus[i].cfg->name) == 0)
-			lu_row(t, &d->pd->lus[i]);
+		if (!name || strcasecmp(name, d->pd->lus[i]->cfg->name) == 0)
+			lu_row(t, d->pd->lus[i]);
+	LIST_FOREACH (it, &d->pd->leaving) {
+		const struct lu *lu = container_of(it, struct lu, node);
+
+		if (!name || strcasecmp(name, lu->cfg->name) == 0)
+			lu_row(t, lu);
+	}
 	return finish(d, t);
 }
 
@@ -125,7 +136,7 @@ static const struct table_col job_cols[] = {
 
 static void job_row(struct table *t, const struct spool_job *j)
 {
-	const struct spool_status *st = &j->status;
+	const struct spool_status shown = job_status(j), *st = &shown;
 
 	table_u64(t, j->meta.id);
 	table_str(t, st->lu);
@@ -160,7 +171,7 @@ int display_jobs(const struct display *d, const char *lu, const char *state)
 		if (lu && strcasecmp(lu, j->status.lu) != 0)
 			continue;
 		if (state &&
-		    strcasecmp(state, spool_state_name(j->status.state)) != 0)
+		    strcasecmp(state, spool_state_name(job_status(j).state)))
 			continue;
 		job_row(t, j);
 	}
@@ -302,7 +313,7 @@ static void lu_metrics(const struct display *d)
 			     m[i].name, m[i].type);
 		d->write(d->arg, text, (size_t)n);
 		for (uint32_t k = 0; k < d->pd->n_lus; k++) {
-			const struct lu *lu = &d->pd->lus[k];
+			const struct lu *lu = d->pd->lus[k];
 			uint64_t v;
 
 			memcpy(&v, (const char *)&lu->counts + m[i].at,
@@ -318,7 +329,7 @@ static void lu_metrics(const struct display *d)
 		     "# TYPE couplet_printd_lu_queued gauge\n");
 	d->write(d->arg, text, (size_t)n);
 	for (uint32_t k = 0; k < d->pd->n_lus; k++) {
-		const struct lu *lu = &d->pd->lus[k];
+		const struct lu *lu = d->pd->lus[k];
 
 		n = snprintf(text, sizeof text,
 			     "couplet_printd_lu_queued{lu=\"%s\",state=\"%s\"} "

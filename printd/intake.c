@@ -13,9 +13,10 @@
 #define FREE_MIN (64u << 20)  /* bytes left to the file system's others */
 #define FREE_CHECK (1u << 20) /* looked at again after this many bytes */
 
+/* It knows its LU by name: a deck without it may come while the job does. The
+ * job is then accepted all the same, and held. */
 struct intake {
 	struct printd *pd;
-	struct lu *lu;
 	struct spool_draft *draft;
 	uint64_t bytes, checked;
 };
@@ -29,9 +30,7 @@ static int refuse(struct printd *pd, int r, char *err, size_t len,
 	return r;
 }
 
-/* May a job come, or grow? NULL: yes. */
-static const char *limit_of(const struct printd *pd, const struct lu *lu,
-			    uint64_t bytes)
+static const char *limit_of_lu(const struct lu *lu, uint64_t bytes)
 {
 	const struct lu_opt *o = &lu->cfg->opt;
 
@@ -39,6 +38,17 @@ static const char *limit_of(const struct printd *pd, const struct lu *lu,
 		return "the job is longer than MAXJOB";
 	if (o->max_bytes && lu->queued_bytes + bytes > o->max_bytes)
 		return "its jobs have as many bytes as MAXBYTES allows";
+	return NULL;
+}
+
+/* May a job come, or grow? NULL: yes. `lu` may be NULL. */
+static const char *limit_of(const struct printd *pd, const struct lu *lu,
+			    uint64_t bytes)
+{
+	const char *why = lu ? limit_of_lu(lu, bytes) : NULL;
+
+	if (why)
+		return why;
 	if (pd->deck.max_bytes &&
 	    spool_bytes(pd->spool) + pd->draft_bytes + bytes >
 		    pd->deck.max_bytes)
@@ -81,7 +91,6 @@ int intake_begin(struct printd *pd, const struct spool_meta *meta,
 		return refuse(pd, -ENOMEM, err, len, lu->cfg->name,
 			      "out of memory");
 	in->pd = pd;
-	in->lu = lu;
 	m.created_s = printd_wall_s();
 	m.copies = CLAMP(m.copies, 1u, 9999u);
 	snprintf(m.lu, sizeof m.lu, "%s", lu->cfg->name);
@@ -115,19 +124,19 @@ int intake_write(struct intake *in, const void *data, size_t n, char *err,
 {
 	enum spool_form form = intake_meta(in)->form;
 	bool frames = form == SPOOL_SCS || form == SPOOL_LU3;
-	const char *why = limit_of(in->pd, in->lu, in->bytes + n);
+	const char *name = intake_meta(in)->lu;
+	const char *why =
+		limit_of(in->pd, lus_find(in->pd, name), in->bytes + n);
 	int r;
 
 	if (!why)
 		why = disk_full(in);
 	if (why)
-		return refuse(in->pd, -ENOSPC, err, len, in->lu->cfg->name,
-			      why);
+		return refuse(in->pd, -ENOSPC, err, len, name, why);
 	r = frames ? spool_write_frame(in->draft, data, n)
 		   : spool_write(in->draft, data, n);
 	if (r < 0)
-		return refuse(in->pd, r, err, len, in->lu->cfg->name,
-			      strerror(-r));
+		return refuse(in->pd, r, err, len, name, strerror(-r));
 	in->bytes += n;
 	in->pd->draft_bytes += n;
 	return 0;
@@ -140,29 +149,43 @@ static void release(struct intake *in)
 	free(in);
 }
 
+/* The state with which it is accepted. */
+static struct spool_status first_status(struct intake *in, bool hold)
+{
+	struct spool_status st = {.changed_s = printd_wall_s(),
+				  .state = SPOOL_READY};
+	struct lu *lu = lus_find(in->pd, intake_meta(in)->lu);
+
+	if (lu)
+		lu = lus_target(lu);
+	if (hold || (lu && lu->cfg->opt.hold)) {
+		st.state = SPOOL_HELD;
+		snprintf(st.reason, sizeof st.reason, "held as submitted");
+	}
+	snprintf(st.lu, sizeof st.lu, "%s",
+		 lu ? lu->cfg->name : intake_meta(in)->lu);
+	return st;
+}
+
 int intake_commit(struct intake *in, bool hold, uint32_t *ret_id, char *err,
 		  size_t len)
 {
-	struct lu *lu = lus_target(in->lu);
+	struct spool_status st = first_status(in, hold);
 	struct printd *pd = in->pd;
-	struct spool_status st = {.changed_s = printd_wall_s()};
 	struct spool_job *j;
-	int r;
+	int r = spool_commit(in->draft, &st, &j);
 
-	hold = hold || lu->cfg->opt.hold;
-	st.state = hold ? SPOOL_HELD : SPOOL_READY;
-	snprintf(st.lu, sizeof st.lu, "%s", lu->cfg->name);
-	if (hold)
-		snprintf(st.reason, sizeof st.reason, "held as submitted");
-	r = spool_commit(in->draft, &st, &j);
 	release(in);
 	if (r < 0)
-		return refuse(pd, r, err, len, lu->cfg->name, strerror(-r));
+		return refuse(pd, r, err, len, st.lu, strerror(-r));
 	*ret_id = j->meta.id;
 	pd->accepted++;
-	log_msg(MSG_CPLT702I, j->meta.id, lu->cfg->name, j->meta.user,
-		j->meta.title, (unsigned long long)j->meta.bytes);
+	log_msg(MSG_CPLT702I, j->meta.id, st.lu, j->meta.user, j->meta.title,
+		(unsigned long long)j->meta.bytes);
 	lus_queue(pd, j);
+	st = job_status(j);
+	if (st.state == SPOOL_HELD && !hold && !j->user)
+		log_msg(MSG_CPLT711A, j->meta.id, st.lu, st.reason);
 	return 0;
 }
 

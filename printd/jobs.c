@@ -67,7 +67,7 @@ int job_release(struct printd *pd, struct spool_job *j, char *err, size_t len)
 {
 	struct spool_status st;
 
-	if (j->status.state != SPOOL_HELD)
+	if (job_status(j).state != SPOOL_HELD)
 		return say(-EINVAL, err, len, "it is not held");
 	if (!lus_find(pd, j->status.lu))
 		return say(-ENOENT, err, len,
@@ -230,11 +230,11 @@ void lu_kill(struct lu *lu, bool hard)
 
 int lu_redirect(struct lu *lu, struct lu *to, char *err, size_t len)
 {
-	if (to && (to == lu || to->redirect))
+	if (to && (to == lu || to->redirect || to->leaving || lu->leaving))
 		return say(-ELOOP, err, len,
 			   "expected another LU that is not redirected itself");
 	for (uint32_t i = 0; to && i < lu->pd->n_lus; i++)
-		if (lu->pd->lus[i].redirect == lu)
+		if (lu->pd->lus[i]->redirect == lu)
 			return say(-ELOOP, err, len,
 				   "other LUs are redirected to this one");
 	lu->redirect = to;

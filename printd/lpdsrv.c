@@ -10,7 +10,7 @@
 #include "daemon/log.h"
 #include "lpr/lpd.h"
 #include "printd.h"
-#include "session/dial.h"
+#include "session/listen.h"
 #include "session/wire.h"
 
 #include <errno.h>
@@ -20,27 +20,16 @@
 #include <unistd.h>
 
 #define CLIENTS_MAX 500
-#define ACCEPTS_A_TURN 16
 #define BACKLOG 64
-#define RELISTEN DUR_S(5)
 #define REFUSE_RETRY 1 /* [RFC1179]: a later try may work */
 #define REFUSE_NEVER 2
 #define SNIFF 16
 
-struct lpd_listener {
-	struct list node;
-	struct lpdsrv *srv;
-	struct ip_port at;
-	int fd;
-	struct ev_io *io;
-	struct ev_timer *timer;
-	bool told;
-};
-
 struct lpdsrv {
 	struct printd *pd;
 	struct lpd_conf conf;
-	struct list listeners, clients;
+	struct listeners *listeners;
+	struct list clients;
 	unsigned n_clients;
 };
 
@@ -349,7 +338,8 @@ static void on_closed(void *arg, int error)
 	client_free(c);
 }
 
-static const struct wire_ops wire_ops = {on_input, on_room, on_closed};
+static const struct wire_ops wire_ops = {
+	.input = on_input, .room = on_room, .closed = on_closed};
 
 static void on_timer(void *arg)
 {
@@ -394,102 +384,63 @@ static int client_new(struct lpdsrv *s, int fd, const struct ip_port *peer)
 /* ---- listeners
  * --------------------------------------------------------------------- */
 
-static void listener_close(struct lpd_listener *l)
+static void on_accepted(void *arg, const struct ip_port *at, int fd,
+			const struct ip_port *peer)
 {
-	ev_io_free(l->io);
-	l->io = NULL;
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = -1;
-	ev_timer_set(l->timer, RELISTEN);
+	struct lpdsrv *s = arg;
+
+	(void)at;
+	if (s->n_clients >= CLIENTS_MAX || client_new(s, fd, peer) < 0)
+		close(fd);
 }
 
-static void tell(struct lpd_listener *l, int r)
+static void on_listening(void *arg, const struct ip_port *at, const char *why)
 {
 	char addr[PORT_TEXT_MAX];
 
-	ip_port_format(&l->at, addr);
-	if (r == 0)
+	(void)arg;
+	ip_port_format(at, addr);
+	if (why)
+		log_msg(MSG_CPLT724W, addr, why);
+	else
 		log_msg(MSG_CPLT726I, addr);
-	else if (!l->told)
-		log_msg(MSG_CPLT724W, addr, strerror(-r));
-	l->told = r < 0;
 }
 
-static void on_connect(void *arg, int fd, unsigned events)
+static void on_full(void *arg, const struct ip_port *at, const char *why)
 {
-	struct lpd_listener *l = arg;
-	struct lpdsrv *s = l->srv;
+	char addr[PORT_TEXT_MAX];
 
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct ip_port peer;
-		int conn = dial_accept(fd, &peer);
-
-		if (conn == -EAGAIN || conn == -EINTR || conn == -ECONNABORTED)
-			return;
-		if (conn < 0) {
-			tell(l, conn);
-			listener_close(l);
-			return;
-		}
-		if (s->n_clients >= CLIENTS_MAX ||
-		    client_new(s, conn, &peer) < 0)
-			close(conn);
-	}
+	(void)arg;
+	log_msg(MSG_CPLT723W, ip_port_format(at, addr), why);
 }
 
-static void listen_now(void *arg)
+static const struct listeners_ops listeners_ops = {on_accepted, on_listening,
+						   on_full};
+
+int lpdsrv_listen(struct lpdsrv *s, const struct ip_port *at, uint32_t n)
 {
-	struct lpd_listener *l = arg;
-	int r = dial_listen(l->srv->pd->deck.id, &l->at, BACKLOG);
-
-	if (r >= 0) {
-		l->fd = r;
-		r = ev_io_new(l->srv->pd->env.loop, l->fd, EV_IO_IN, on_connect,
-			      l, &l->io);
-	}
-	tell(l, MIN(r, 0));
-	if (r < 0)
-		listener_close(l);
-}
-
-static int add_listener(struct lpdsrv *s, const struct deck_open *o)
-{
-	struct lpd_listener *l = calloc(1, sizeof *l);
-	int r;
-
-	if (!l)
-		return -ENOMEM;
-	l->srv = s;
-	l->fd = -1;
-	list_push_tail(&s->listeners, &l->node);
-	r = dial_resolve(s->pd->deck.id, o->host, o->port, &l->at);
-	if (r == 0)
-		r = ev_timer_new(s->pd->env.loop, listen_now, l, &l->timer);
-	if (r == 0)
-		listen_now(l);
-	return r;
+	return listeners_set(s->listeners, at, n);
 }
 
 int lpdsrv_new(struct printd *pd, struct lpdsrv **ret)
 {
 	struct lpdsrv *s = calloc(1, sizeof *s);
-	int r = 0;
+	int r;
 
 	if (!s)
 		return -ENOMEM;
 	s->pd = pd;
 	s->conf = (struct lpd_conf){.size_max = UINT64_C(1) << 40,
 				    .until_close = true};
-	list_init(&s->listeners);
 	list_init(&s->clients);
+	r = listeners_new(pd->env.loop, pd->deck.id, BACKLOG, &listeners_ops, s,
+			  &s->listeners);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
 	*ret = s;
-	for (uint32_t i = 0; i < pd->deck.n_lpds && r == 0; i++)
-		r = add_listener(s, &pd->deck.lpds[i]);
-	if (r < 0)
-		log_msg(MSG_CPLT001E, "LPD", strerror(-r));
-	return r;
+	return 0;
 }
 
 void lpdsrv_free(struct lpdsrv *s)
@@ -498,15 +449,6 @@ void lpdsrv_free(struct lpdsrv *s)
 		return;
 	LIST_FOREACH_SAFE (it, &s->clients)
 		client_free(container_of(it, struct lpd_client, node));
-	LIST_FOREACH_SAFE (it, &s->listeners) {
-		struct lpd_listener *l =
-			container_of(it, struct lpd_listener, node);
-
-		ev_io_free(l->io);
-		ev_timer_free(l->timer);
-		if (l->fd >= 0)
-			close(l->fd);
-		free(l);
-	}
+	listeners_free(s->listeners);
 	free(s);
 }

@@ -8,19 +8,21 @@
  *
  * A retry waits RETRY of the deck; after ATTEMPTS of them the job goes to the
  * BACKUP LU, or is held with the reason of the last one, and the next job has
- * its turn.
+ * its turn. How LUs come, change and go with the deck is lus_deck.c.
  */
 #include "daemon/log.h"
 #include "printd.h"
-#include "render/codepage.h"
 #include "render/text.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define PAGE_DEFAULT "IBM-037"
+/* Printed jobs of a LU that the deck does not have, which cannot say how long
+ * they are to be kept. */
+#define ABSENT_RETAIN_S 86400
 
 /* ---- names, states
  * ---------------------------------------------------------------- */
@@ -29,7 +31,18 @@ struct lu *lus_find(struct printd *pd, const char *name)
 {
 	const struct printd_lu *cfg = printd_deck_lu(&pd->deck, name);
 
-	return cfg ? &pd->lus[cfg - pd->deck.lus] : NULL;
+	return cfg ? pd->lus[cfg - pd->deck.lus] : NULL;
+}
+
+struct lu *lus_find_leaving(struct printd *pd, const char *name)
+{
+	LIST_FOREACH (it, &pd->leaving) {
+		struct lu *lu = container_of(it, struct lu, node);
+
+		if (strcasecmp(lu->cfg->name, name) == 0)
+			return lu;
+	}
+	return NULL;
 }
 
 struct lu *lus_target(struct lu *lu)
@@ -39,6 +52,8 @@ struct lu *lus_target(struct lu *lu)
 
 const char *lu_state_name(const struct lu *lu)
 {
+	if (lu->leaving)
+		return "LEAVING";
 	if (!lu->session)
 		return "BROKEN";
 	if (lu->stopped)
@@ -50,6 +65,18 @@ const char *lu_state_name(const struct lu *lu)
 	if (!lu->session->ops->ready(lu->session))
 		return "NOCLIENT";
 	return lu->state == LU_WAITING ? "WAITING" : "IDLE";
+}
+
+struct spool_status job_status(const struct spool_job *j)
+{
+	struct spool_status st = j->status;
+
+	if (st.state == SPOOL_READY && !j->user) {
+		st.state = SPOOL_HELD;
+		snprintf(st.reason, sizeof st.reason,
+			 "LU %s is not in the deck", st.lu);
+	}
+	return st;
 }
 
 int lus_update(struct printd *pd, struct spool_job *j,
@@ -117,7 +144,7 @@ void lus_queue(struct printd *pd, struct spool_job *j)
 	lus_kick(lu);
 }
 
-static void take_out(struct lu *lu, struct spool_job *j)
+void lus_take_out(struct lu *lu, struct spool_job *j)
 {
 	if (j->user != lu)
 		return;
@@ -128,16 +155,25 @@ static void take_out(struct lu *lu, struct spool_job *j)
 	j->user = NULL;
 }
 
+/* Nothing is sent any more. Not the place to change or free the LU: its
+ * session may be on its way out of a callback. */
+static void job_over(struct lu *lu)
+{
+	lu->job = NULL;
+	lu->source = NULL;
+	lu->stalled = false;
+	lu->state = LU_IDLE;
+	if (lu->leaving || lu->kept)
+		ev_timer_set(lu->timer, DUR_NS(0));
+}
+
 void lus_unqueue(struct lu *lu, struct spool_job *j)
 {
 	if (lu->job == j) {
 		lu->session->ops->stop(lu->session);
-		lu->job = NULL;
-		lu->source = NULL;
-		lu->stalled = false;
-		lu->state = LU_IDLE;
+		job_over(lu);
 	}
-	take_out(lu, j);
+	lus_take_out(lu, j);
 }
 
 /* ---- what the source must make
@@ -177,8 +213,8 @@ static void source_conf_of(struct lu *lu, const struct spool_job *j,
 
 	*c = (struct source_conf){
 		.target = lu->session->ops->target(lu->session),
-		.stream_page = lu->stream_page,
-		.out_page = lu->out_page,
+		.stream_page = lu->pages.stream,
+		.out_page = lu->pages.out,
 		.columns = (uint8_t)o->columns,
 		.lines = (uint8_t)o->lines,
 		.crlf = o->eol == LU_EOL_CRLF,
@@ -272,6 +308,8 @@ void lus_kick(struct lu *lu)
 {
 	struct spool_job *j;
 
+	if (lu->leaving || lu->kept)
+		return; /* first what the deck wants: lus_settle() */
 	while (lu->session && !lu->stopped && lu->state == LU_IDLE &&
 	       lu->session->ops->ready(lu->session) && (j = next_job(lu))) {
 		if (start(lu, j))
@@ -279,13 +317,14 @@ void lus_kick(struct lu *lu)
 	}
 }
 
-static void on_timer(void *arg)
+void lus_on_timer(void *arg)
 {
 	struct lu *lu = arg;
 
 	if (lu->state == LU_WAITING)
 		lu->state = LU_IDLE;
-	lus_kick(lu);
+	if (lus_settle(lu))
+		lus_kick(lu);
 }
 
 /* ---- what sessions tell
@@ -333,7 +372,7 @@ static void finished(struct lu *lu, struct spool_job *j, uint32_t pages)
 	pd->counts.repeated += st.repeat;
 	log_msg(MSG_CPLT710I, id, lu->cfg->name, pages,
 		st.repeat ? ", MAY HAVE BEEN PRINTED BEFORE" : "");
-	take_out(lu, j);
+	lus_take_out(lu, j);
 	if (lu->cfg->opt.retain_ns)
 		(void)lus_update(pd, j, &st);
 	else if (spool_remove(pd->spool, j) < 0)
@@ -359,7 +398,7 @@ static bool to_backup(struct lu *lu, struct spool_job *j,
 	log_msg(MSG_CPLT713W, j->meta.id, lu->cfg->name, other->cfg->name,
 		st.reason);
 	alert_send(lu->pd, "MOVED", other->cfg->name, j->meta.id, st.reason);
-	take_out(lu, j);
+	lus_take_out(lu, j);
 	lus_queue(lu->pd, j);
 	return true;
 }
@@ -404,6 +443,8 @@ static void again(struct lu *lu, struct spool_job *j,
 	}
 	if (lus_update(lu->pd, j, &st) < 0)
 		j->status = st;
+	if (lu->leaving || lu->kept)
+		return; /* another printer's turn, or another definition's */
 	lu->state = LU_WAITING;
 	lu->again = mono_add(mono_now(), DUR_NS(lu->cfg->opt.retry_ns));
 	ev_timer_set(lu->timer, DUR_NS(lu->cfg->opt.retry_ns));
@@ -414,10 +455,7 @@ static void on_done(void *arg, const struct session_result *r)
 	struct lu *lu = arg;
 	struct spool_job *j = lu->job;
 
-	lu->job = NULL;
-	lu->source = NULL;
-	lu->stalled = false;
-	lu->state = LU_IDLE;
+	job_over(lu);
 	switch (r->outcome) {
 	case SESSION_PRINTED:
 		lu->alerted = false;
@@ -481,10 +519,7 @@ void lus_interrupt(struct lu *lu, const char *why)
 	if (!j)
 		return;
 	lu->session->ops->stop(lu->session);
-	lu->job = NULL;
-	lu->source = NULL;
-	lu->stalled = false;
-	lu->state = LU_IDLE;
+	job_over(lu);
 	if (j->status.state == SPOOL_READY)
 		return; /* nothing had left */
 	st = j->status;
@@ -494,6 +529,11 @@ void lus_interrupt(struct lu *lu, const char *why)
 	snprintf(st.reason, sizeof st.reason, "%s", why);
 	if (lus_update(lu->pd, j, &st) < 0)
 		j->status = st;
+}
+
+struct session_owner lus_owner(struct lu *lu)
+{
+	return (struct session_owner){on_begins, on_sent, on_done, on_news, lu};
 }
 
 /* ---- clients that ask for a printer
@@ -513,9 +553,9 @@ static struct lu *find_generic(struct printd *pd)
 	for (uint32_t n = 0; n < pd->n_lus; n++) {
 		uint32_t i = (pd->generic_hint + n) % pd->n_lus;
 
-		if (free_generic(&pd->lus[i])) {
+		if (free_generic(pd->lus[i])) {
 			pd->generic_hint = i;
-			return &pd->lus[i];
+			return pd->lus[i];
 		}
 	}
 	return NULL;
@@ -524,8 +564,8 @@ static struct lu *find_generic(struct printd *pd)
 static struct lu *find_partner(struct printd *pd, const char *terminal)
 {
 	for (uint32_t i = 0; i < pd->n_lus; i++)
-		if (strcmp(pd->lus[i].cfg->opt.terminal, terminal) == 0)
-			return &pd->lus[i];
+		if (strcmp(pd->lus[i]->cfg->opt.terminal, terminal) == 0)
+			return pd->lus[i];
 	return NULL;
 }
 
@@ -578,130 +618,8 @@ struct session *lus_find_printer(void *arg, const struct tn3270e_device *d,
 	return lu && lu->cfg->kind == LU_PRINTER ? lu->session : NULL;
 }
 
-/* ---- start and end
- * ------------------------------------------------------------------ */
-
-static const char *stream_page_name(const struct printd *pd,
-				    const struct printd_lu *cfg)
-{
-	const char *name = cfg->opt.codepage[0] ? cfg->opt.codepage
-			   : pd->deck.sbcs[0]   ? pd->deck.sbcs
-						: PAGE_DEFAULT;
-
-	return printd_deck_page(&pd->deck, name);
-}
-
-/* One table for all LUs that have the same page. */
-static int share_page(struct printd *pd, const char *name,
-		      struct codepage **ret)
-{
-	struct shared_page *p = pd->pages;
-	int r;
-
-	for (uint32_t i = 0; i < pd->n_pages; i++, p++) {
-		if (strcmp(p->name, name) == 0) {
-			*ret = p->page;
-			return 0;
-		}
-	}
-	if (pd->n_pages == PRINTD_PAGES_MAX)
-		return -ENOSPC;
-	r = codepage_new(name, NULL, &p->page);
-	if (r < 0)
-		return r;
-	snprintf(p->name, sizeof p->name, "%s", name);
-	pd->n_pages++;
-	*ret = p->page;
-	return 0;
-}
-
-static void lu_break(struct lu *lu, const char *what, int r)
-{
-	snprintf(lu->reason, sizeof lu->reason, "%.80s: %s", what,
-		 r == -EADDRNOTAVAIL ? "no such host name" : strerror(-r));
-	log_msg(MSG_CPLT706E, lu->cfg->name, lu->reason);
-}
-
-static int lu_open(struct printd *pd, struct lu *lu,
-		   const struct printd_lu *cfg)
-{
-	const struct session_owner owner = {on_begins, on_sent, on_done,
-					    on_news, lu};
-	const char *out = printd_deck_page(&pd->deck, cfg->opt.outpage);
-	int r;
-
-	lu->pd = pd;
-	lu->cfg = cfg;
-	list_init(&lu->queue);
-	r = share_page(pd, stream_page_name(pd, cfg), &lu->stream_page);
-	if (r == 0 && cfg->kind != LU_PRINTER && strcmp(out, "UTF-8") != 0)
-		r = share_page(pd, out, &lu->out_page);
-	if (r == 0)
-		r = ev_timer_new(pd->env.loop, on_timer, lu, &lu->timer);
-	if (r < 0)
-		return r;
-	r = session_new(&pd->env, cfg, &owner, &lu->session);
-	if (r < 0)
-		lu_break(lu, cfg->host[0] ? cfg->host : "session", r);
-	return r == -ENOMEM ? r : 0;
-}
-
-/* Jobs of a LU that the deck no longer has wait for an operator. */
-static void adopt(struct printd *pd, struct spool_job *j)
-{
-	struct spool_status st = j->status;
-
-	if (st.state == SPOOL_DONE)
-		return;
-	if (!lus_find(pd, st.lu) && st.state != SPOOL_HELD) {
-		st.state = SPOOL_HELD;
-		snprintf(st.reason, sizeof st.reason,
-			 "LU %s is not in the deck", st.lu);
-		(void)lus_update(pd, j, &st);
-		log_msg(MSG_CPLT711A, j->meta.id, st.lu, st.reason);
-	}
-	lus_queue(pd, j);
-}
-
-int lus_start(struct printd *pd)
-{
-	struct spool_job *j = NULL;
-	int r = 0;
-
-	pd->n_lus = pd->deck.n_lus;
-	pd->lus = calloc(pd->n_lus, sizeof(*pd->lus));
-	if (!pd->lus)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < pd->n_lus && r == 0; i++)
-		r = lu_open(pd, &pd->lus[i], &pd->deck.lus[i]);
-	if (r < 0) {
-		log_msg(MSG_CPLT001E, "LUs", strerror(-r));
-		return r;
-	}
-	while ((j = spool_next(pd->spool, j)))
-		adopt(pd, j);
-	return 0;
-}
-
-void lus_stop(struct printd *pd)
-{
-	for (uint32_t i = 0; i < pd->n_lus; i++) {
-		struct lu *lu = &pd->lus[i];
-
-		if (!lu->pd)
-			break;
-		lus_interrupt(lu, "printd ended");
-		session_free(lu->session);
-		lu->session = NULL;
-		ev_timer_free(lu->timer);
-	}
-	for (uint32_t i = 0; i < pd->n_pages; i++)
-		codepage_free(pd->pages[i].page);
-	pd->n_pages = 0;
-	free(pd->lus);
-	pd->lus = NULL;
-	pd->n_lus = 0;
-}
+/* ---- retention
+ * ---------------------------------------------------------------------- */
 
 void lus_expire(struct printd *pd)
 {
@@ -710,7 +628,8 @@ void lus_expire(struct printd *pd)
 
 	for (; j; j = next) {
 		const struct lu *lu = lus_find(pd, j->status.lu);
-		int64_t keep = lu ? lu->cfg->opt.retain_ns / 1000000000 : 0;
+		int64_t keep = lu ? lu->cfg->opt.retain_ns / 1000000000
+				  : ABSENT_RETAIN_S;
 
 		next = spool_next(pd->spool, j);
 		if (j->status.state == SPOOL_DONE &&

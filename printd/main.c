@@ -5,11 +5,8 @@
  */
 #include "commands.h"
 #include "daemon/log.h"
-#include "daemon/report.h"
-#include "deck/deck.h"
 #include "helper/helper.h"
 #include "printd.h"
-#include "session/dial.h"
 #include "session/ftp.h"
 
 #include <errno.h>
@@ -48,13 +45,8 @@ static int fail(const char *what, int r)
 static int read_deck(void *arg, const struct daemon_options *o)
 {
 	struct printd *pd = arg;
-	struct deck_report report;
-	int r;
+	int r = reload_read(o->deck_path, &pd->deck);
 
-	deck_report_init(&report);
-	r = printd_deck_read(o->deck_path, &pd->deck, &report);
-	r = report_log(&report, o->deck_path, r);
-	deck_report_fini(&report);
 	if (r < 0)
 		return r;
 	snprintf(pd->instance, sizeof pd->instance, "%s",
@@ -119,41 +111,6 @@ static int make_dirs(const struct printd *pd)
 	return make_spool_dir(pd);
 }
 
-/* A source port below 1024 on the host's own network. */
-static bool needs_port_right(const struct printd_deck *d)
-{
-	if (strcmp(d->id, "*") != 0)
-		return false;
-	for (uint32_t i = 0; i < d->n_lus; i++)
-		if (d->lus[i].kind == LU_LPR &&
-		    d->lus[i].opt.source == LU_SOURCE_RESERVED)
-			return true;
-	for (uint32_t i = 0; i < d->n_opens; i++)
-		if (d->opens[i].port < 1024)
-			return true; /* also to listen there again */
-	for (uint32_t i = 0; i < d->n_lpds; i++)
-		if (d->lpds[i].port < 1024)
-			return true;
-	return false;
-}
-
-/* FTP passwords that stand in files are read while that is allowed. */
-static int read_secret(struct printd_lu *lu)
-{
-	FILE *f = fopen(lu->secret, "re");
-	char *end;
-	int r = 0;
-
-	if (!f || !fgets(lu->password, sizeof lu->password, f))
-		r = f ? -ENODATA : -errno;
-	if (f)
-		fclose(f);
-	end = strpbrk(lu->password, "\r\n");
-	if (end)
-		*end = '\0';
-	return r < 0 ? fail(lu->secret, r) : 0;
-}
-
 /* The programs of our own that sessions run: beside us when we run from the
  * folder that they were built in, else where they are installed. */
 static void find_programs(struct printd *pd)
@@ -195,12 +152,16 @@ static int printd_open(void *arg, struct daemon *d)
 	r = helper_new(o->user, o->run_dir, &pd->env.helper);
 	if (r < 0)
 		return fail("helper process", r);
+	r = secure_open(pd);
+	if (r < 0)
+		return r;
 	find_programs(pd);
 	r = make_dirs(pd);
-	for (uint32_t i = 0; i < pd->deck.n_lus && r == 0; i++)
-		if (pd->deck.lus[i].secret[0])
-			r = read_secret(&pd->deck.lus[i]);
-	if (needs_port_right(&pd->deck))
+	/* FTP passwords that stand in files: while that is allowed */
+	if (r == 0)
+		r = reload_secrets(pd, &pd->deck);
+	/* a deck read again may name new ports, LPR has source ports */
+	if (strcmp(pd->deck.id, "*") == 0)
 		daemon_keep_cap(d, CAP_NET_BIND_SERVICE);
 	if (r == 0)
 		setenv("COUPLET_RUN", o->run_dir, 1);
@@ -270,36 +231,8 @@ static int start_printers(struct printd *pd)
 		.clients_max = pd->deck.max_clients,
 		.keepalive = DUR_NS(pd->deck.defaults.keepalive_ns)};
 	const struct printers_owner owner = {lus_find_printer, on_printers, pd};
-	int r = printers_new(&cfg, &owner, &pd->printers);
 
-	for (uint32_t i = 0; i < pd->deck.n_opens && r == 0; i++) {
-		struct ip_port at;
-
-		r = dial_resolve(pd->deck.id, pd->deck.opens[i].host,
-				 pd->deck.opens[i].port, &at);
-		if (r == 0)
-			r = printers_listen(pd->printers, &at);
-		if (r < 0)
-			return fail(pd->deck.opens[i].host, r);
-	}
-	return r;
-}
-
-static int start_acquires(struct printd *pd)
-{
-	pd->acquires =
-		calloc(MAX(pd->deck.n_acquires, 1u), sizeof(*pd->acquires));
-	if (!pd->acquires)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < pd->deck.n_acquires; i++) {
-		int r = acquire_new(pd, &pd->deck.acquires[i],
-				    &pd->acquires[i]);
-
-		if (r < 0)
-			return fail(pd->deck.acquires[i].host, r);
-		pd->n_acquires++;
-	}
-	return 0;
+	return printers_new(&cfg, &owner, &pd->printers);
 }
 
 static int start_console(struct printd *pd)
@@ -322,13 +255,6 @@ static int start_console(struct printd *pd)
 	return 0;
 }
 
-static void on_scrape(void *arg, table_write_fn *write, void *write_arg)
-{
-	const struct display d = {.pd = arg, .write = write, .arg = write_arg};
-
-	(void)!display_metrics(&d);
-}
-
 static void on_housekeeping(void *arg)
 {
 	struct printd *pd = arg;
@@ -347,9 +273,7 @@ static int start_inputs(struct printd *pd)
 		return fail("socket of programs", r);
 	log_msg(MSG_BSTT671I, "APPL");
 	r = lpdsrv_new(pd, &pd->lpd);
-	if (r == 0)
-		r = start_acquires(pd);
-	return r;
+	return r < 0 ? fail("LPD", r) : 0;
 }
 
 static int printd_start(void *arg, struct daemon *d)
@@ -366,18 +290,18 @@ static int printd_start(void *arg, struct daemon *d)
 		r = ftp_pool_new(&pd->env, &pd->env.ftp);
 	if (r < 0)
 		return fail("helpers", r);
+	r = secure_start(pd);
+	if (r < 0)
+		return fail("TLS", r);
 	r = start_spool(pd);
-	if (r == 0)
-		r = lus_start(pd);
 	if (r == 0)
 		r = start_printers(pd);
 	if (r == 0)
 		r = start_inputs(pd);
 	if (r == 0)
+		r = reload_first(pd);
+	if (r == 0)
 		r = start_console(pd);
-	if (r == 0 && pd->deck.metrics[0])
-		r = metrics_new(pd->env.loop, pd->deck.metrics, on_scrape, pd,
-				&pd->metrics);
 	if (r == 0)
 		r = ev_timer_new(pd->env.loop, on_housekeeping, pd,
 				 &pd->housekeeping);
@@ -389,8 +313,14 @@ static int printd_start(void *arg, struct daemon *d)
 	return 0;
 }
 
-/* ---- stop
+/* ---- reload, stop
  * ------------------------------------------------------------------------- */
+
+static int reload(void *arg, struct daemon *d)
+{
+	(void)d;
+	return printd_reload(arg);
+}
 
 static void printd_stop(void *arg, struct daemon *d)
 {
@@ -411,6 +341,7 @@ static void printd_stop(void *arg, struct daemon *d)
 	ev_timer_free(pd->housekeeping);
 	spool_close(pd->spool);
 	spool_dir_close(pd->dir);
+	secure_stop(pd);
 	helper_free(pd->env.helper);
 	if (!pd->daemon)
 		return;
@@ -435,7 +366,12 @@ static const char *const spool_names[] = {"flock", "rename", "renameat",
 					  "renameat2", "statfs"};
 static const struct sandbox_calls spool_calls = {"spool", spool_names,
 						 ARRAY_SIZE(spool_names)};
-static const struct sandbox_calls *const all_calls[] = {&spool_calls};
+/* the key process is waited for at the end */
+static const char *const keys_names[] = {"wait4", "waitid", "kill"};
+static const struct sandbox_calls keys_calls = {"keys", keys_names,
+						ARRAY_SIZE(keys_names)};
+static const struct sandbox_calls *const all_calls[] = {&spool_calls,
+							&keys_calls};
 
 static const struct daemon_spec spec = {
 	.name = "printd",
@@ -448,6 +384,7 @@ static const struct daemon_spec spec = {
 	.print_deck = print_deck,
 	.open = printd_open,
 	.start = printd_start,
+	.reload = reload,
 	.stop = printd_stop,
 	.fini = printd_fini,
 };
@@ -460,6 +397,7 @@ int main(int argc, char **argv)
 	if (!pd)
 		return 1;
 	list_init(&pd->watches);
+	list_init(&pd->leaving);
 	status = daemon_main(&spec, pd, argc, argv);
 	free(pd);
 	return status;

@@ -38,6 +38,8 @@ static struct lu *take_lu(struct printd *pd, struct operands *o)
 	struct lu *lu = name ? lus_find(pd, name) : NULL;
 
 	if (name && !lu)
+		lu = lus_find_leaving(pd, name);
+	if (name && !lu)
 		operands_wrong(o, "a LU of QUERY LU");
 	return lu;
 }
@@ -287,6 +289,19 @@ static void redirect(struct printd *pd, struct console_cmd *cmd, int n)
 /* ---- the rest
  * --------------------------------------------------------------------- */
 
+static void reload(struct printd *pd, struct console_cmd *cmd, int n)
+{
+	struct operands o = operands_of(cmd, n);
+	int r;
+
+	if (!right(&o, "no more words", cmd))
+		return;
+	r = printd_reload(pd);
+	if (r == 0)
+		console_printf(cmd, "%u LUs are in force\n", pd->n_lus);
+	done(cmd, r, "nothing was changed; the log says why");
+}
+
 static void shutdown_command(struct printd *pd, struct console_cmd *cmd)
 {
 	console_printf(cmd, "printd %s ends\n", pd->instance);
@@ -362,6 +377,9 @@ static void on_command(void *arg, struct console_cmd *cmd,
 		break;
 	case CMD_REDIRECT:
 		redirect(pd, cmd, n);
+		break;
+	case CMD_RELOAD:
+		reload(pd, cmd, n);
 		break;
 	case CMD_SHUTDOWN:
 		shutdown_command(pd, cmd);

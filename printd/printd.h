@@ -1,8 +1,11 @@
 /*
  * printd.h: the daemon as one value, and how its files share the work:
  *
- *   main.c       start, end, reload; the wall clock
+ *   main.c       start, end; the wall clock
+ *   reload.c     a deck in force: the first one, and each that follows it
+ *   secure.c     TLS: the key process, policies
  *   lus.c        LUs: their queues, what they send, retry, hold
+ *   lus_deck.c   LUs that come, change and go with the deck
  *   jobs.c       what an operator does to a job or LU
  *   intake.c     the one way in for jobs: limits, acceptance
  *   applsrv.c    programs of this machine (appl/: protocol and C library)
@@ -26,8 +29,10 @@
 #include "session/printers.h"
 #include "session/session.h"
 #include "spool/spool.h"
+#include "tls/tls.h"
 
 struct applsrv;
+struct secure;
 struct lpdsrv;
 struct acquire;
 struct codepage;
@@ -40,9 +45,24 @@ struct lu_counts {
 	uint64_t failed, held, repeated;
 };
 
+struct lu_pages {
+	struct codepage *stream, *out; /* out NULL = UTF-8 */
+};
+
+/*
+ * A LU is found by its name and lives until a deck without it is in force and
+ * the job in hand is over. A deck with another definition of it takes force
+ * at once when nothing is sent, else when the job in hand is over: until then
+ * `kept` is a copy of the old definition.
+ */
 struct lu {
 	struct printd *pd;
-	const struct printd_lu *cfg;
+	const struct printd_lu *cfg; /* in force: `def`, or `kept` */
+	const struct printd_lu *def; /* the deck's; NULL while leaving */
+	struct printd_lu *kept;
+	struct list node;        /* of printd.leaving */
+	bool leaving;            /* the deck does not have it */
+	bool listed;             /* the deck being read has it */
 	struct session *session; /* NULL: could not be made, `reason` */
 	struct list queue;       /* jobs that are not DONE, in order */
 	uint32_t n_queued, n_held;
@@ -53,8 +73,9 @@ struct lu {
 	bool stopped, stalled, alerted;
 	struct lu *redirect; /* jobs go there instead */
 	struct ev_timer *timer;
-	mono_t again; /* WAITING until */
-	struct codepage *stream_page, *out_page;
+	mono_t again;              /* WAITING until */
+	struct lu_pages pages;     /* of cfg */
+	struct lu_pages def_pages; /* of def */
 	struct lu_counts counts;
 	char reason[SPOOL_REASON_MAX + 1]; /* why it does not print */
 };
@@ -64,6 +85,7 @@ struct lu {
 struct shared_page {
 	char name[DECK_PAGE_MAX + 1];
 	struct codepage *page;
+	bool used; /* by a LU, as of the last look */
 };
 
 struct printd {
@@ -75,12 +97,14 @@ struct printd {
 	struct spool *spool;
 	struct session_env env;
 	char ipp_program[300], stackrun[300]; /* of env */
-	struct lu *lus;
+	struct lu **lus;                      /* in the order of deck.lus */
 	uint32_t n_lus;
+	struct list leaving; /* LUs that end their last job */
 	struct shared_page pages[PRINTD_PAGES_MAX];
 	uint32_t n_pages;
 	uint32_t generic_hint; /* first PRINTER that may be free */
 	struct printers *printers;
+	struct secure *secure; /* NULL: no TLS in the deck at the start */
 	struct console *console;
 	struct applsrv *appl;
 	struct lpdsrv *lpd;
@@ -106,15 +130,82 @@ uint64_t printd_wall_s(void);
 void printd_run_path(const struct printd *pd, const char *file, char *buf,
 		     size_t len);
 
+/* ---- reload.c ---------------------------------------------------------------
+ */
+
+/* Reads and checks a deck. 0 or negative errno; what is wrong is logged. */
+int reload_read(const char *path, struct printd_deck *ret) MUST_USE;
+/* Reads FTP passwords that stand in files into `next`; what can no longer be
+ * read keeps the password that the deck in force has for it. 0 or negative
+ * errno, logged. */
+int reload_secrets(const struct printd *pd, struct printd_deck *next) MUST_USE;
+/* Puts the deck that pd->deck holds in force for the first time. 0 or negative
+ * errno, logged. */
+int reload_first(struct printd *pd) MUST_USE;
+/* Reads the deck again. 0; or negative errno, logged: then nothing has
+ * changed. */
+int printd_reload(struct printd *pd) MUST_USE;
+
+/* ---- secure.c ---------------------------------------------------------------
+ */
+
+/* Starts the key process if the deck has TLS; with privileges, before the
+ * loop. 0 or negative errno, logged. */
+int secure_open(struct printd *pd) MUST_USE;
+/* Watches it. 0 or negative errno. */
+int secure_start(struct printd *pd) MUST_USE;
+void secure_stop(struct printd *pd);
+/* Hosts that were believed under the deck before are looked at again. */
+void secure_forget(struct printd *pd);
+/* One policy; `name` stands in messages. 0 or negative errno, logged. */
+int secure_policy(const struct printd *pd, const struct tls_settings *s,
+		  enum tls_role role, const char *name,
+		  struct tls_policy **ret) MUST_USE;
+
+/* ---- lus_deck.c -------------------------------------------------------------
+ */
+
+/* The LUs of a deck that is to come, each with what it has to become. */
+struct lus_plan {
+	struct lu **lus;
+	struct lu_pages *pages;
+	uint32_t n;
+};
+
+struct lus_change {
+	uint32_t fresh, changed, gone, same;
+	uint32_t held; /* jobs whose LU has gone */
+};
+
+/* Makes ready what `next` needs and changes nothing that is in force. 0 or
+ * negative errno, logged; lus_plan_drop() in any case but after commit. */
+int lus_plan_make(struct printd *pd, const struct printd_deck *next,
+		  struct lus_plan *ret) MUST_USE;
+void lus_plan_drop(struct lus_plan *p);
+/* pd->deck is the plan's deck now: the LUs follow. Jobs whose LU is there
+ * again go into its queue. The deck before must live until this returns. */
+void lus_commit(struct printd *pd, struct lus_plan *p, struct lus_change *ret);
+/* The definition that the deck wants takes force, or the LU goes, if nothing
+ * is sent. False: the LU is gone. */
+bool lus_settle(struct lu *lu);
+void lus_stop(struct printd *pd);
+
 /* ---- lus.c ------------------------------------------------------------------
  */
 
-/* Makes the LUs of the deck and queues the spool's jobs. 0 or negative errno,
- * logged. */
-int lus_start(struct printd *pd) MUST_USE;
-void lus_stop(struct printd *pd);
-/* By name, either case, or NULL. */
+/* Of the deck in force, by name, either case, or NULL. */
 struct lu *lus_find(struct printd *pd, const char *name);
+/* The same of those that end their last job. */
+struct lu *lus_find_leaving(struct printd *pd, const char *name);
+/* What a LU hears from its session. */
+struct session_owner lus_owner(struct lu *lu);
+/* Its timer: a retry, or something to do in a turn of its own. */
+void lus_on_timer(void *arg);
+/* Out of its queue; it is not being sent. */
+void lus_take_out(struct lu *lu, struct spool_job *j);
+/* The job's state as people see it: one that is READY and has no LU is held
+ * as long as that is so, which is not a matter of the disk. */
+struct spool_status job_status(const struct spool_job *j);
 /* Where jobs for `lu` go now: itself, or what it is redirected to. */
 struct lu *lus_target(struct lu *lu);
 /* A job is READY or HELD in the spool: into its LU's queue. */
@@ -132,7 +223,8 @@ int lus_update(struct printd *pd, struct spool_job *j,
 /* The printer session of a request, for session/printers.h. */
 struct session *lus_find_printer(void *arg, const struct tn3270e_device *d,
 				 struct tn3270e_facts *facts);
-/* "IDLE", "SENDING", "WAITING", "STOPPED", "STALLED", "NOCLIENT", "BROKEN". */
+/* "IDLE", "SENDING", "WAITING", "STOPPED", "STALLED", "NOCLIENT", "BROKEN",
+ * "LEAVING". */
 const char *lu_state_name(const struct lu *lu);
 /* Removes DONE jobs whose time is over. */
 void lus_expire(struct printd *pd);
@@ -206,12 +298,18 @@ void intake_drop(struct intake *in);
 /* Serves programs at RUN/printd-ID/appl. */
 int applsrv_new(struct printd *pd, struct applsrv **ret) MUST_USE;
 void applsrv_free(struct applsrv *a);
-/* Listens for LPD clients where the deck says. */
+/* For LPD clients; listens nowhere yet. 0 or -ENOMEM. */
 int lpdsrv_new(struct printd *pd, struct lpdsrv **ret) MUST_USE;
 void lpdsrv_free(struct lpdsrv *l);
-/* Takes a printer LU from a host. */
+/* Listens at these places and nowhere else. 0 or -ENOMEM. */
+int lpdsrv_listen(struct lpdsrv *s, const struct ip_port *at,
+		  uint32_t n) MUST_USE;
+/* To take a printer LU from a host; `cfg` is copied. 0 or negative errno. */
 int acquire_new(struct printd *pd, const struct deck_acquire *cfg,
 		struct acquire **ret) MUST_USE;
+/* Connects, unless that was done. From the next connection on under this
+ * policy of TLS (referenced; NULL without TLS). */
+void acquire_start(struct acquire *a, struct tls_policy *policy);
 void acquire_free(struct acquire *a);
 /* Its state in words, for displays. */
 void acquire_describe(const struct acquire *a, char *buf, size_t len);

@@ -38,6 +38,12 @@ bool proxyd_on_stack(const struct proxyd *pd)
 	return pd->deck.id[0] != '*';
 }
 
+bool proxy_sole(const struct proxy *px, int side)
+{
+	return !proxyd_on_stack(px->pd) &&
+	       !(side ? px->tls.server : px->tls.client);
+}
+
 const char *proxyd_id(const struct proxyd *pd)
 {
 	return pd->deck.id;
@@ -153,6 +159,8 @@ static void dial_single(struct flow *f)
 		r = relay_watch_add(f->relay.set, w, fd);
 		if (r < 0)
 			close(fd);
+		else if (proxy_sole(f->px, 1))
+			relay_watch_sole(w);
 	}
 	if (r < 0)
 		flow_dial_failed(f, r);

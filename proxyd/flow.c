@@ -596,6 +596,8 @@ void flow_new(struct proxy *px, int fd, const struct ip_port *client)
 		free(f);
 		return;
 	}
+	if (proxy_sole(px, 0))
+		relay_watch_sole(&f->relay.end[0].watch);
 	relay_timer_init(&f->timer, on_timer);
 	list_init(&f->waiting);
 	f->px = proxy_ref(px);

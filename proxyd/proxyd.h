@@ -153,6 +153,10 @@ struct target_group *proxy_sni_group(struct proxy *px, const char *name);
 int proxyd_socket(const struct proxyd *pd, uint8_t family, bool udp) MUST_USE;
 /* Is the stack libcouplet's? */
 bool proxyd_on_stack(const struct proxyd *pd);
+/* Does nobody but the loop have the socket of end `side` (0 client, 1 server),
+ * once it is watched? Not what stackd gave us, nor what a worker may hold for
+ * TLS. */
+bool proxy_sole(const struct proxy *px, int side);
 /* What couplet_socket() and its like take. */
 const char *proxyd_id(const struct proxyd *pd);
 

@@ -25,8 +25,9 @@ struct word {
 	size_t n_words;
 };
 
-static const char *const cc_names[] = {
-	[TCP_CC_CUBIC] = "CUBIC", [TCP_CC_NEWRENO] = "NEWRENO"};
+static const char *const cc_names[] = {[TCP_CC_CUBIC] = "CUBIC",
+				       [TCP_CC_NEWRENO] = "NEWRENO",
+				       [TCP_CC_BBR] = "BBR"};
 static const char *const ecn_names[] = {[TCP_ECN_OFF] = "OFF",
 					[TCP_ECN_PASSIVE] = "PASSIVE",
 					[TCP_ECN_ON] = "ON"};

@@ -493,6 +493,7 @@ static void on_timer(struct relay_timer *t, mono_t now)
 		linger_over(p);
 		return;
 	}
+	rule_counters(p->rule)->timeouts++;
 	if (p->state == TALK) {
 		history_add(p->td, p->rule, p->inbound, &p->peer, NULL,
 			    "the peer did not go on to TLS in time",
@@ -500,7 +501,6 @@ static void on_timer(struct relay_timer *t, mono_t now)
 		pair_close(p, true);
 		return;
 	}
-	rule_counters(p->rule)->timeouts++;
 	pair_fail(p, "no answer within the time of a handshake", ETIMEDOUT);
 }
 

@@ -182,6 +182,15 @@ static size_t give(struct pair *p, int end)
 	return n;
 }
 
+static size_t room(const struct talk *t, int end)
+{
+	if (!t->up)
+		return BUF;
+	return MIN(
+		upgrade_want(t->up, end == WIRE ? UPGRADE_WIRE : UPGRADE_CLEAR),
+		BUF);
+}
+
 /* From an end into the machine: whether anything moved, or negative errno. */
 static ssize_t pull(struct pair *p, int end)
 {
@@ -192,7 +201,7 @@ static ssize_t pull(struct pair *p, int end)
 	if (!wants_input(t))
 		return 0;
 	if (!t->in_len[end] && !t->eof[end]) {
-		n = e->io->recv(e, t->in[end], BUF);
+		n = e->io->recv(e, t->in[end], room(t, end));
 		if (n == -EAGAIN)
 			return 0;
 		if (n < 0)

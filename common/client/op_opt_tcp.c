@@ -186,12 +186,13 @@ static int get_keep(int fd, uint64_t t, int name, void *val, socklen_t *len)
 
 static int get_cc(int fd, uint64_t t, void *val, socklen_t *len)
 {
+	static const char *const names[] = {"cubic", "reno", "bbr"};
 	int64_t v = 0;
 	char name[16] = {0};
 
 	if (t & TAG_KNOWN)
 		(void)!op_ctl_get(fd, &t, OPT_CC, &v);
-	snprintf(name, sizeof(name), "%s", v == 1 ? "reno" : "cubic");
+	snprintf(name, sizeof(name), "%s", names[CLAMP(v, 0, 2)]);
 	return opt_put(name, sizeof(name), val, len);
 }
 

@@ -208,9 +208,9 @@ static int store_key(struct server *s, const struct keyfile *k,
 static int load(struct server *s, const struct keys_source *src,
 		struct proto_loaded *ret, struct blob *b)
 {
-	struct source_file f;
+	struct keys_source_file f;
 	struct keyfile k;
-	int r = source_parse(src, (int64_t)time(NULL), &f, &k, ret->why);
+	int r = keys_source_parse(src, (int64_t)time(NULL), &f, &k, ret->why);
 
 	if (r == 0 && !pack(&k, f.path, ret, b)) {
 		(void)snprintf(ret->why, sizeof ret->why,
@@ -220,7 +220,7 @@ static int load(struct server *s, const struct keys_source *src,
 	if (r == 0)
 		r = store_key(s, &k, ret);
 	keyfile_fini(&k);
-	source_fini(&f);
+	keys_source_fini(&f);
 	return r;
 }
 

@@ -119,7 +119,7 @@ static int open_regular(const char *path, struct stat *st)
 	return r;
 }
 
-static int read_file(struct source_file *f)
+static int read_file(struct keys_source_file *f)
 {
 	struct stat st;
 	int fd = open_regular(f->path, &st);
@@ -138,12 +138,13 @@ static int read_file(struct source_file *f)
 	return 0;
 }
 
-int source_read(const struct keys_source *s, struct source_file *ret, char *why)
+int keys_source_read(const struct keys_source *s, struct keys_source_file *ret,
+		     char *why)
 {
 	const char *slash;
 	int r;
 
-	*ret = (struct source_file){.len = 0};
+	*ret = (struct keys_source_file){.len = 0};
 	why[0] = '\0';
 	r = find(s, ret->path, why);
 	if (r < 0) {
@@ -162,7 +163,7 @@ int source_read(const struct keys_source *s, struct source_file *ret, char *why)
 	return r;
 }
 
-void source_fini(struct source_file *f)
+void keys_source_fini(struct keys_source_file *f)
 {
 	if (f->bytes)
 		OPENSSL_cleanse(f->bytes, f->len);
@@ -210,15 +211,15 @@ int source_read_pass(const char *path, char *pass, char *why)
 	return r == -EPERM ? -EACCES : r;
 }
 
-int source_parse(const struct keys_source *s, int64_t now,
-		 struct source_file *f, struct keyfile *k, char *why)
+int keys_source_parse(const struct keys_source *s, int64_t now,
+		      struct keys_source_file *f, struct keyfile *k, char *why)
 {
 	char pass[KEYFILE_PASS_MAX] = "";
 	struct keyfile_how how = {.need = s->need, .now = now};
 	int r;
 
 	*k = (struct keyfile){.form = KEYFILE_PEM};
-	r = source_read(s, f, why);
+	r = keys_source_read(s, f, why);
 	how.name = f->name;
 	if (r == 0 && s->pass_file) {
 		r = source_read_pass(s->pass_file, pass, why);

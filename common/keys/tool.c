@@ -97,10 +97,10 @@ bool tool_read(struct tool *t, const char *path, const char *pass_file,
 	struct keys_source s = {
 		.name = path, .pass_file = pass_file, .need = need};
 	char why[KEYS_WHY_MAX];
-	struct source_file f;
-	int r = source_parse(&s, t->now, &f, k, why);
+	struct keys_source_file f;
+	int r = keys_source_parse(&s, t->now, &f, k, why);
 
-	source_fini(&f);
+	keys_source_fini(&f);
 	if (r < 0)
 		(void)tool_fail(t, "%s", why);
 	return r == 0;

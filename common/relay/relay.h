@@ -72,6 +72,7 @@ struct relay_watch {
 	int fd;        /* -1 = none */
 	uint8_t ready; /* RELAY_ bits */
 	bool listed;   /* on the list of those to be called */
+	bool sole;     /* see relay_watch_sole() */
 	struct list again;
 };
 
@@ -80,6 +81,9 @@ void relay_watch_init(struct relay_watch *w, relay_watch_fn *fn);
 /* Watches `fd` (borrowed) for everything. 0 or negative errno. */
 int relay_watch_add(struct relay_set *s, struct relay_watch *w,
 		    int fd) MUST_USE;
+/* No other process has a copy of the descriptor, and no other thread waits in
+ * it: closing it is enough to take it out of the set. Until then. */
+void relay_watch_sole(struct relay_watch *w);
 /* Calls w->fn soon, in this turn, though nothing happened. */
 void relay_watch_again(struct relay_set *s, struct relay_watch *w);
 /* Closes the descriptor and forgets it; no call comes any more. */

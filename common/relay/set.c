@@ -56,7 +56,13 @@ int relay_watch_add(struct relay_set *s, struct relay_watch *w, int fd)
 		return -errno;
 	w->fd = fd;
 	w->ready = 0;
+	w->sole = false;
 	return 0;
+}
+
+void relay_watch_sole(struct relay_watch *w)
+{
+	w->sole = true;
 }
 
 void relay_watch_again(struct relay_set *s, struct relay_watch *w)
@@ -77,10 +83,11 @@ static void forget(struct relay_watch *w)
 
 void relay_watch_close(struct relay_set *s, struct relay_watch *w)
 {
-	/* closing would take it out of the set only if no other process had
-	 * a copy: whoever passed it to us may close his a moment later */
+	/* closing takes it out of the set only if no other process has a
+	 * copy: whoever passed it to us may close his a moment later */
 	if (w->fd >= 0) {
-		epoll_ctl(s->epfd, EPOLL_CTL_DEL, w->fd, NULL);
+		if (!w->sole)
+			epoll_ctl(s->epfd, EPOLL_CTL_DEL, w->fd, NULL);
 		close(w->fd);
 	}
 	forget(w);

@@ -129,6 +129,9 @@ struct scratch {
  * twice a record, for five bytes and for the rest. */
 enum { AHEAD_MAX = 49152 };
 
+/* A record that is an alert in clear. */
+enum { TAIL_LEN = 5 + 2 };
+
 struct tls_session {
 	gnutls_session_t gs;
 	struct tls_policy *policy;
@@ -147,9 +150,10 @@ struct tls_session {
 	int code;     /* what the fatal call returned, 0 */
 	uint8_t kind; /* enum tls_error_kind */
 	uint8_t alert;
-	uint8_t ident; /* index of what was sent */
-	uint8_t first; /* byte that the peer sent; 0: none yet */
-	uint8_t odd;   /* harmless but odd records in a row */
+	uint8_t ident;          /* index of what was sent */
+	uint8_t first;          /* byte that the peer sent; 0: none yet */
+	uint8_t odd;            /* harmless but odd records in a row */
+	uint8_t tail[TAIL_LEN]; /* last bytes of the peer in the handshake */
 	bool alert_received : 1;
 	bool terse : 1; /* tls_session_new_terse() */
 	bool done : 1;  /* handshake */

@@ -86,9 +86,9 @@ static const struct fault {
 	 "renegotiation refused"},
 };
 
-static int fail_received_alert(struct tls_session *s)
+static int fail_received_alert(struct tls_session *s,
+			       gnutls_alert_description_t a)
 {
-	gnutls_alert_description_t a = gnutls_alert_get(s->gs);
 	const char *name = gnutls_alert_get_name(a);
 	int r = session_fail(s, -EPROTO, TLS_ERR_ALERT, (uint8_t)a,
 			     "the peer sent the alert \"%s\" (%u)",
@@ -96,6 +96,18 @@ static int fail_received_alert(struct tls_session *s)
 
 	s->alert_received = true;
 	return r;
+}
+
+/* A client that refuses our certificate in TLS 1.3 may have no key to send
+ * with yet and says so in clear (OpenSSL does), where GnuTLS takes only what
+ * it can decrypt. The handshake has failed either way; this tells why. */
+static bool clear_alert(const struct tls_session *s)
+{
+	const uint8_t *t = s->tail;
+
+	return !s->done && t[0] == RECORD_ALERT && t[1] == 3 && t[3] == 0 &&
+	       t[4] == 2 &&
+	       (t[5] == GNUTLS_AL_WARNING || t[5] == GNUTLS_AL_FATAL);
 }
 
 static int fail_wire(struct tls_session *s)
@@ -114,7 +126,9 @@ int session_fail_gnutls(struct tls_session *s, int error)
 	int level, a;
 
 	if (error == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		return fail_received_alert(s);
+		return fail_received_alert(s, gnutls_alert_get(s->gs));
+	if (error == GNUTLS_E_DECRYPTION_FAILED && clear_alert(s))
+		return fail_received_alert(s, s->tail[TAIL_LEN - 1]);
 	if (error == GNUTLS_E_PREMATURE_TERMINATION ||
 	    error == GNUTLS_E_PUSH_ERROR || error == GNUTLS_E_PULL_ERROR ||
 	    (s->eof && error == GNUTLS_E_UNEXPECTED_PACKET_LENGTH))
@@ -171,6 +185,14 @@ static ssize_t done_io(struct tls_session *s, ssize_t n)
 	return -1;
 }
 
+static void keep_tail(struct tls_session *s, const uint8_t *p, size_t n)
+{
+	size_t last = MIN(n, (size_t)TAIL_LEN), old = TAIL_LEN - last;
+
+	memmove(s->tail, s->tail + last, old);
+	memcpy(s->tail + old, p + n - last, last);
+}
+
 static ssize_t take_ahead(struct tls_session *s, void *buf, size_t len)
 {
 	size_t n = MIN(len, (size_t)s->ahead_n);
@@ -210,6 +232,8 @@ static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 	s->eof = n == 0 && len > 0;
 	if (n > 0 && !s->first)
 		s->first = *(const uint8_t *)buf;
+	if (n > 0 && !s->done)
+		keep_tail(s, buf, (size_t)n);
 	return done_io(s, n);
 }
 

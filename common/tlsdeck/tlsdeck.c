@@ -419,6 +419,15 @@ bool tlsdeck_command(struct tls_settings *s, struct deck_args *a)
 	return false;
 }
 
+size_t tlsdeck_keywords(const char **ret)
+{
+	static_assert(ARRAY_SIZE(commands) <= TLSDECK_COMMANDS_MAX,
+		      "room for all keywords");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		ret[i] = commands[i].keyword;
+	return ARRAY_SIZE(commands);
+}
+
 /* ---- canonical form
  * --------------------------------------------------------- */
 

@@ -41,6 +41,7 @@ struct ocsp_fetch;
 #define TLSDECK_RING_DIR "/etc/couplet"
 
 #define TLSDECK_URL_MAX 255
+#define TLSDECK_COMMANDS_MAX 32
 
 /* Are responders asked about certificates of peers? */
 enum tlsdeck_ocsp { TLSDECK_OCSP_NO, TLSDECK_OCSP_YES, TLSDECK_OCSP_REQUIRED };
@@ -90,6 +91,9 @@ void tlsdeck_init(struct tls_settings *s);
 /* Reads the command of `a` into `s` if it is one of the above; false: it is
  * not. Mistakes are notes in the deck's report. */
 bool tlsdeck_command(struct tls_settings *s, struct deck_args *a);
+/* The keywords of all these commands into `ret` of TLSDECK_COMMANDS_MAX, for
+ * the search of misspelt ones; their number. */
+size_t tlsdeck_keywords(const char **ret);
 /* The commands that lead from `from` to `to`, in canonical form; nothing when
  * they are equal. */
 void tlsdeck_print(const struct tls_settings *from,

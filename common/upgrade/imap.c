@@ -12,7 +12,6 @@ enum state { S_GREETING, S_COMMANDS, C_GREETING, C_STARTTLS };
 
 enum { TAG_MAX = 64 };
 
-static const char capabilities[] = "IMAP4rev1 STARTTLS LOGINDISABLED";
 static const char our_tag[] = "CPLT1";
 
 /* "* OK ...": is it an untagged `word`? */
@@ -40,6 +39,13 @@ static const char *text_of(const char *line)
 
 /* ---- server -------------------------------------------------------------- */
 
+/* Before TLS; who may do without it may sign on [RFC9051 6.2.3]. */
+static const char *capabilities(const struct upgrade *u)
+{
+	return u->required ? "IMAP4rev1 STARTTLS LOGINDISABLED"
+			   : "IMAP4rev1 STARTTLS";
+}
+
 static bool pass_greeting(struct upgrade *u)
 {
 	char line[UPGRADE_LINE_MAX + 1];
@@ -48,7 +54,7 @@ static bool pass_greeting(struct upgrade *u)
 		return false;
 	if (is_untagged(line, "OK")) {
 		machine_say(u, UPGRADE_WIRE, "* OK [CAPABILITY ");
-		machine_say(u, UPGRADE_WIRE, capabilities);
+		machine_say(u, UPGRADE_WIRE, capabilities(u));
 		machine_say(u, UPGRADE_WIRE, "] ");
 		machine_say(u, UPGRADE_WIRE, text_of(line));
 		machine_say(u, UPGRADE_WIRE, "\r\n");
@@ -122,7 +128,7 @@ static void command(struct upgrade *u, const char *tag, const char *what)
 		starttls(u, tag);
 	} else if (strcasecmp(what, "CAPABILITY") == 0) {
 		machine_say(u, UPGRADE_WIRE, "* CAPABILITY ");
-		machine_say(u, UPGRADE_WIRE, capabilities);
+		machine_say(u, UPGRADE_WIRE, capabilities(u));
 		machine_say(u, UPGRADE_WIRE, "\r\n");
 		tagged(u, tag, "OK CAPABILITY completed");
 	} else if (strcasecmp(what, "NOOP") == 0) {

@@ -38,6 +38,8 @@ struct protocol {
 	/* By state: goes on with what lies in in[]; true while it made
 	 * progress. */
 	upgrade_step *const *steps;
+	/* upgrade_want() of the wire; NULL: as much as there is. */
+	size_t (*want)(const struct upgrade *u);
 	/* What is said before anything is heard; NULL: nothing. */
 	void (*start)(struct upgrade *u);
 	/* TLS is there: say what the clear side has to hear; NULL: nothing.

@@ -55,7 +55,10 @@ static bool take_command(struct upgrade *u)
 		say_line(u, UPGRADE_WIRE, "+OK Begin TLS negotiation");
 		machine_tls(u);
 	} else if (strcasecmp(line, "CAPA") == 0) {
-		machine_say(u, UPGRADE_WIRE, "+OK\r\nSTLS\r\n.\r\n");
+		/* USER: a client may sign on without TLS [RFC2449 6.2] */
+		machine_say(u, UPGRADE_WIRE,
+			    u->required ? "+OK\r\nSTLS\r\n.\r\n"
+					: "+OK\r\nUSER\r\nSTLS\r\n.\r\n");
 	} else if (strcasecmp(line, "QUIT") == 0) {
 		say_line(u, UPGRADE_WIRE, "+OK");
 		machine_over(u, UPGRADE_CLOSE);

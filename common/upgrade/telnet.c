@@ -158,6 +158,17 @@ static bool step(struct upgrade *u)
 	return u->role == UPGRADE_SERVER ? serve(u, n) : ask(u, n);
 }
 
+/* A client that has said FOLLOWS and hears ours begins TLS at once, while its
+ * own FOLLOWS may still be on the way to us: not a byte more is read. */
+static size_t want(const struct upgrade *u)
+{
+	size_t len = u->in[UPGRADE_WIRE].len;
+
+	if (u->state != S_FOLLOWS)
+		return UPGRADE_BUF_MAX;
+	return len < sizeof follows ? sizeof follows - len : 1;
+}
+
 static upgrade_step *const steps[] = {
 	[S_ASKED] = step,
 	[S_FOLLOWS] = step,
@@ -169,5 +180,6 @@ const struct protocol protocol_telnet = {
 	.name = "TELNET",
 	.first = {[UPGRADE_SERVER] = S_ASKED, [UPGRADE_CLIENT] = C_WAIT},
 	.steps = steps,
+	.want = want,
 	.start = start,
 };

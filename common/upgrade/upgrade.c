@@ -196,6 +196,13 @@ size_t upgrade_input(struct upgrade *u, enum upgrade_side from,
 	return n;
 }
 
+size_t upgrade_want(const struct upgrade *u, enum upgrade_side from)
+{
+	if (from == UPGRADE_WIRE && u->protocol->want)
+		return u->protocol->want(u);
+	return UPGRADE_BUF_MAX;
+}
+
 size_t upgrade_output(struct upgrade *u, enum upgrade_side to, void *buf,
 		      size_t cap)
 {
@@ -206,6 +213,7 @@ size_t upgrade_output(struct upgrade *u, enum upgrade_side to, void *buf,
 		return 0;
 	memcpy(buf, l->buf, n);
 	lane_take(l, n);
+	run(u); /* what waited for room */
 	return n;
 }
 

@@ -86,6 +86,11 @@ void upgrade_free(struct upgrade *u);
  * the handshake may come then). */
 size_t upgrade_input(struct upgrade *u, enum upgrade_side from,
 		     const void *bytes, size_t len) MUST_USE;
+/* How many bytes of a side to read at most before they are given to
+ * upgrade_input(): a peer may begin its handshake before our side has read
+ * the last word in clear, and what belongs to the handshake has to stay on the
+ * wire. At least 1. */
+size_t upgrade_want(const struct upgrade *u, enum upgrade_side from);
 /* Takes at most `cap` bytes for a side; 0 = dry. */
 size_t upgrade_output(struct upgrade *u, enum upgrade_side to, void *buf,
 		      size_t cap) MUST_USE;

@@ -271,7 +271,8 @@ static void on_closed(void *arg, int error)
 		arm(d);
 }
 
-static const struct wire_ops wire_ops = {on_input, on_room, on_closed};
+static const struct wire_ops wire_ops = {
+	.input = on_input, .room = on_room, .closed = on_closed};
 
 static bool start(struct direct *d, int fd)
 {

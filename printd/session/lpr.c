@@ -170,7 +170,8 @@ static void on_closed(void *arg, int error)
 	(void)advance(l);
 }
 
-static const struct wire_ops wire_ops = {on_input, on_room, on_closed};
+static const struct wire_ops wire_ops = {
+	.input = on_input, .room = on_room, .closed = on_closed};
 
 static void on_dial(void *arg, int fd, int error)
 {

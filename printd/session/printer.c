@@ -371,16 +371,31 @@ static enum source_target printer_target(struct session *s)
 static void printer_describe(struct session *s, char *buf, size_t len)
 {
 	const struct printer *p = printer_of(s);
-	char addr[PORT_TEXT_MAX];
+	char addr[PORT_TEXT_MAX], text[WIRE_TEXT_MAX];
 
 	if (!p->c)
 		snprintf(buf, len, "no client");
 	else
-		snprintf(buf, len, "%s %s%s%s",
+		snprintf(buf, len, "%s %s %s%s",
 			 ip_port_format(&p->c->peer, addr),
-			 p->c->tn.device.type,
-			 p->c->tn.plain ? " TN3270" : " TN3270E",
+			 p->c->tn.plain ? "TN3270" : "TN3270E",
+			 client_text(p->c, text, sizeof text),
 			 p->ready ? "" : " negotiating");
+}
+
+static void set_times(struct printer *p, const struct lu_opt *o)
+{
+	p->conf.times.keepalive = DUR_NS(o->keepalive_ns);
+	p->conf.times.response = DUR_NS(o->response_ns);
+}
+
+static void printer_renew(struct session *s)
+{
+	struct printer *p = printer_of(s);
+
+	set_times(p, &s->lu->opt);
+	if (p->c)
+		client_flush(p->c); /* sets its timer */
 }
 
 static const struct session_ops ops = {
@@ -388,6 +403,7 @@ static const struct session_ops ops = {
 	.stop = printer_stop,
 	.hangup = printer_hangup,
 	.free = printer_free,
+	.renew = printer_renew,
 	.ready = printer_is_ready,
 	.target = printer_target,
 	.describe = printer_describe,
@@ -406,9 +422,8 @@ int session_printer_new(struct session **ret, const struct session_env *env,
 	p->conf.printers = true;
 	p->conf.displays = false;
 	p->conf.record_max = 65536;
-	p->conf.times.keepalive = DUR_NS(lu->opt.keepalive_ns);
 	p->conf.times.keepalive_reply = DUR_S(30);
-	p->conf.times.response = DUR_NS(lu->opt.response_ns);
+	set_times(p, &lu->opt);
 	*ret = &p->s;
 	return 0;
 }

@@ -1,7 +1,8 @@
 #include "session/printers.h"
 
-#include "session/dial.h"
+#include "session/listen.h"
 #include "session/printers_impl.h"
+#include "tls/tls.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,22 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RELISTEN DUR_S(5)
-#define ACCEPTS_A_TURN 64
 #define BACKLOG 1024
 #define KEEPALIVE_REPLY DUR_S(30) /* a silent client is dead then */
 #define PROBE_REPLY DUR_S(5)      /* the same, when another wants its LU */
 #define INPUT_RECORD_MAX 65536u   /* what a printer has to say is short */
-
-struct listener {
-	struct list node;
-	struct printers *pool;
-	struct ip_port at;
-	int fd; /* -1 = not now */
-	struct ev_io *io;
-	struct ev_timer *timer; /* tries again */
-	bool told;
-};
 
 static void tell(struct printers *p, enum printers_event e, const char *lu,
 		 const struct ip_port *peer, const char *text)
@@ -50,6 +39,7 @@ void client_free(struct client *c)
 		c->holder->waiter = NULL;
 	list_remove(&c->node);
 	c->pool->n_clients--;
+	tls_policy_unref(c->policy);
 	wire_free(c->wire);
 	ev_timer_free(c->timer);
 	free(c);
@@ -90,10 +80,22 @@ void client_flush(struct client *c)
 	uint8_t buf[TELNET_OUT_MAX];
 	size_t n;
 
-	while ((n = tn3270_server_output(&c->tn, buf, sizeof buf)) > 0)
+	/* during a handshake only its time is looked after */
+	while (!wire_shaking(c->wire) &&
+	       (n = tn3270_server_output(&c->tn, buf, sizeof buf)) > 0)
 		if (wire_write(c->wire, buf, n) < 0)
 			return; /* closed() follows */
 	arm(c);
+}
+
+const char *client_text(struct client *c, char *buf, size_t len)
+{
+	char tls[WIRE_TEXT_MAX];
+
+	wire_tls_text(c->wire, tls);
+	snprintf(buf, len, "%s%s%s", c->tn.device.type, tls[0] ? ", " : "",
+		 tls);
+	return buf;
 }
 
 ssize_t client_record(struct client *c, enum tn3270e_type type,
@@ -168,10 +170,22 @@ static void decided(struct client *c)
 	wire_resume(c->wire);
 }
 
+/* What comes next is TLS's. */
+static int start_tls(struct client *c)
+{
+	int r = wire_start_tls(c->wire, c->policy, NULL);
+
+	tls_policy_unref(c->policy);
+	c->policy = NULL;
+	return r;
+}
+
 /* False: the client is gone. */
 static bool on_event(struct client *c, const struct tn3270_event *ev)
 {
 	struct printer *p = c->printer;
+	char text[WIRE_TEXT_MAX];
+	int r;
 
 	switch (ev->kind) {
 	case TN3270_EV_DEVICE:
@@ -179,7 +193,7 @@ static bool on_event(struct client *c, const struct tn3270_event *ev)
 		break;
 	case TN3270_EV_READY:
 		tell(c->pool, PRINTERS_CAME, printer_lu(p), &c->peer,
-		     c->tn.device.type);
+		     client_text(c, text, sizeof text));
 		client_flush(c);
 		printer_ready(p);
 		break;
@@ -202,8 +216,14 @@ static bool on_event(struct client *c, const struct tn3270_event *ev)
 			     tn3270_end_text(ev->end));
 		client_end(c, tn3270_end_text(ev->end));
 		return false;
-	case TN3270_EV_NONE:
 	case TN3270_EV_START_TLS:
+		client_flush(c);
+		r = start_tls(c);
+		if (r == 0)
+			break;
+		client_end(c, strerror(-r));
+		return false;
+	case TN3270_EV_NONE:
 	case TN3270_EV_REJECTED:
 	case TN3270_EV_DATA:
 	case TN3270_EV_ATTN:
@@ -235,7 +255,8 @@ static size_t on_input(void *arg, const void *data, size_t len)
 		if (!on_event(c, &ev) || gone)
 			return len;
 		if (kind == TN3270_EV_NONE &&
-		    (!left || c->tn.state == TN3270_SERVER_ASKED))
+		    (!left || c->tn.state == TN3270_SERVER_ASKED ||
+		     c->tn.state == TN3270_SERVER_HANDSHAKE))
 			break;
 	}
 	c->gone = NULL;
@@ -255,10 +276,27 @@ static void on_room(void *arg)
 
 static void on_closed(void *arg, int error)
 {
-	client_end(arg, error ? strerror(error) : "the client closed");
+	struct client *c = arg;
+	char why[WIRE_TEXT_MAX];
+
+	snprintf(why, sizeof why, "%s",
+		 error ? wire_why(c->wire, error) : "the client closed");
+	if (error && wire_shaking(c->wire))
+		tell(c->pool, PRINTERS_STRANGE, "", &c->peer, why);
+	client_end(c, why);
 }
 
-static const struct wire_ops wire_ops = {on_input, on_room, on_closed};
+static void on_secured(void *arg)
+{
+	struct client *c = arg;
+
+	/* without effect where TLS came first */
+	tn3270_server_secured(&c->tn, mono_now());
+	client_flush(c);
+}
+
+static const struct wire_ops wire_ops = {on_input, on_room, on_closed,
+					 on_secured};
 
 static void on_timer(void *arg)
 {
@@ -278,7 +316,42 @@ static void on_timer(void *arg)
 	client_flush(c);
 }
 
-static int client_new(struct printers *p, int fd, const struct ip_port *peer)
+/* The place at `at`. */
+static const struct printers_place *place_of(const struct printers *p,
+					     const struct ip_port *at)
+{
+	uint32_t i = 0;
+
+	while (i + 1 < p->n_places &&
+	       (p->places[i].at.port != at->port ||
+		!ip_eq(&p->places[i].at.addr, &at->addr)))
+		i++;
+	return &p->places[i];
+}
+
+/* Speaks first, or has TLS speak first. */
+static int greet(struct client *c, const struct printers_place *place)
+{
+	enum tn3270_tls how = place->tls == DECK_TLS_OFFER ? TN3270_TLS_OFFER
+			      : place->tls == DECK_TLS_REQUIRE
+				      ? TN3270_TLS_REQUIRE
+				      : TN3270_TLS_OFF;
+
+	tn3270_server_init(&c->tn, &c->pool->conf[how], mono_now());
+	if (place->tls != DECK_TLS_NONE)
+		c->policy = tls_policy_ref(place->policy);
+	if (place->tls == DECK_TLS_FIRST) {
+		int r = start_tls(c);
+
+		if (r < 0)
+			return r;
+	}
+	client_flush(c);
+	return 0;
+}
+
+static int client_new(struct printers *p, int fd, const struct ip_port *peer,
+		      const struct printers_place *place)
 {
 	struct client *c = calloc(1, sizeof *c);
 	int r;
@@ -296,112 +369,77 @@ static int client_new(struct printers *p, int fd, const struct ip_port *peer)
 		client_free(c);
 		return r;
 	}
-	tn3270_server_init(&c->tn, &p->conf, mono_now());
-	client_flush(c);
+	r = greet(c, place);
+	if (r < 0) { /* the descriptor is the wire's */
+		tell(p, PRINTERS_STRANGE, "", peer, strerror(-r));
+		client_free(c);
+	}
 	return 0;
 }
 
 /* ---- listeners
  * -------------------------------------------------------------------- */
 
-static void listener_close(struct listener *l)
+static void on_accepted(void *arg, const struct ip_port *at, int fd,
+			const struct ip_port *peer)
 {
-	ev_io_free(l->io);
-	l->io = NULL;
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = -1;
-	ev_timer_set(l->timer, RELISTEN);
-}
+	struct printers *p = arg;
 
-static void on_connect(void *arg, int fd, unsigned events)
-{
-	struct listener *l = arg;
-	struct printers *p = l->pool;
-
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct ip_port peer;
-		int conn = dial_accept(fd, &peer);
-
-		if (conn == -EAGAIN || conn == -EINTR || conn == -ECONNABORTED)
-			return;
-		if (conn == -EMFILE || conn == -ENFILE || conn == -ENOMEM) {
-			/* who waits keeps waiting; looked at again later */
-			tell(p, PRINTERS_FULL, "", &l->at, strerror(-conn));
-			(void)!ev_io_set(l->io, 0);
-			ev_timer_set(l->timer, RELISTEN);
-			return;
-		}
-		if (conn < 0) { /* the stack is gone */
-			tell(p, PRINTERS_LISTEN, "", &l->at, strerror(-conn));
-			listener_close(l);
-			return;
-		}
-		if (p->n_clients >= p->cfg.clients_max) {
-			tell(p, PRINTERS_FULL, "", &peer, "LIMIT CLIENTS");
-			close(conn);
-		} else if (client_new(p, conn, &peer) < 0) {
-			close(conn);
-		}
+	if (p->n_clients >= p->cfg.clients_max) {
+		tell(p, PRINTERS_FULL, "", peer, "LIMIT CLIENTS");
+		close(fd);
+	} else if (client_new(p, fd, peer, place_of(p, at)) < 0) {
+		close(fd);
 	}
 }
 
-static void listen_now(void *arg)
+static void on_listening(void *arg, const struct ip_port *at, const char *why)
 {
-	struct listener *l = arg;
-	struct printers *p = l->pool;
+	tell(arg, PRINTERS_LISTEN, "", at, why);
+}
+
+static void on_full(void *arg, const struct ip_port *at, const char *why)
+{
+	tell(arg, PRINTERS_FULL, "", at, why);
+}
+
+static const struct listeners_ops listeners_ops = {on_accepted, on_listening,
+						   on_full};
+
+static void forget_places(struct printers *p)
+{
+	for (uint32_t i = 0; i < p->n_places; i++)
+		tls_policy_unref(p->places[i].policy);
+	p->n_places = 0;
+}
+
+int printers_listen(struct printers *p, const struct printers_place *places,
+		    uint32_t n)
+{
+	struct ip_port at[PRINTERS_PLACES_MAX];
 	int r;
 
-	if (l->fd >= 0) {
-		(void)!ev_io_set(l->io, EV_IO_IN);
-		return;
-	}
-	r = dial_listen(p->cfg.id, &l->at, BACKLOG);
-	if (r >= 0) {
-		l->fd = r;
-		r = ev_io_new(p->cfg.loop, l->fd, EV_IO_IN, on_connect, l,
-			      &l->io);
-	}
-	if (r < 0) {
-		if (!l->told)
-			tell(p, PRINTERS_LISTEN, "", &l->at, strerror(-r));
-		l->told = true;
-		listener_close(l);
-		return;
-	}
-	l->told = false;
-	tell(p, PRINTERS_LISTEN, "", &l->at, NULL);
-}
-
-static void listener_free(struct listener *l)
-{
-	list_remove(&l->node);
-	ev_io_free(l->io);
-	ev_timer_free(l->timer);
-	if (l->fd >= 0)
-		close(l->fd);
-	free(l);
-}
-
-int printers_listen(struct printers *p, const struct ip_port *at)
-{
-	struct listener *l = calloc(1, sizeof *l);
-	int r;
-
-	if (!l)
-		return -ENOMEM;
-	l->pool = p;
-	l->at = *at;
-	l->fd = -1;
-	list_push_tail(&p->listeners, &l->node);
-	r = ev_timer_new(p->cfg.loop, listen_now, l, &l->timer);
-	if (r < 0) {
-		listener_free(l);
+	INVARIANT(n <= PRINTERS_PLACES_MAX);
+	for (uint32_t i = 0; i < n; i++)
+		at[i] = places[i].at;
+	r = listeners_set(p->listeners, at, n);
+	if (r < 0)
 		return r;
+	forget_places(p);
+	for (uint32_t i = 0; i < n; i++) {
+		p->places[i] = places[i];
+		if (places[i].policy)
+			tls_policy_ref(places[i].policy);
 	}
-	listen_now(l);
+	p->n_places = n;
 	return 0;
+}
+
+void printers_limit(struct printers *p, uint32_t clients_max, dur_t keepalive)
+{
+	p->cfg.clients_max = clients_max;
+	for (size_t i = 0; i < ARRAY_SIZE(p->conf); i++)
+		p->conf[i].times.keepalive = keepalive;
 }
 
 /* ---- the pool
@@ -411,19 +449,30 @@ int printers_new(const struct printers_config *cfg,
 		 const struct printers_owner *owner, struct printers **ret)
 {
 	struct printers *p = calloc(1, sizeof *p);
+	int r;
 
 	if (!p)
 		return -ENOMEM;
 	p->cfg = *cfg;
 	p->owner = *owner;
 	list_init(&p->clients);
-	list_init(&p->listeners);
-	tn3270_server_conf_init(&p->conf);
-	p->conf.printers = true;
-	p->conf.displays = false;
-	p->conf.record_max = INPUT_RECORD_MAX;
-	p->conf.times.keepalive = cfg->keepalive;
-	p->conf.times.keepalive_reply = KEEPALIVE_REPLY;
+	r = listeners_new(cfg->loop, cfg->id, BACKLOG, &listeners_ops, p,
+			  &p->listeners);
+	if (r < 0) {
+		free(p);
+		return r;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(p->conf); i++) {
+		struct tn3270_server_conf *c = &p->conf[i];
+
+		tn3270_server_conf_init(c);
+		c->tls = (enum tn3270_tls)i;
+		c->printers = true;
+		c->displays = false;
+		c->record_max = INPUT_RECORD_MAX;
+		c->times.keepalive = cfg->keepalive;
+		c->times.keepalive_reply = KEEPALIVE_REPLY;
+	}
 	*ret = p;
 	return 0;
 }
@@ -432,8 +481,8 @@ void printers_free(struct printers *p)
 {
 	if (!p)
 		return;
-	LIST_FOREACH_SAFE (it, &p->listeners)
-		listener_free(container_of(it, struct listener, node));
+	listeners_free(p->listeners);
+	forget_places(p);
 	LIST_FOREACH_SAFE (it, &p->clients)
 		client_end(container_of(it, struct client, node),
 			   "printd ends");

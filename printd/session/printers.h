@@ -16,7 +16,8 @@ enum printers_event {
 	PRINTERS_REFUSED, /* a client asked for a LU that it cannot have */
 	PRINTERS_CAME,    /* a client has the LU */
 	PRINTERS_LEFT,    /* it is gone; text says why */
-	PRINTERS_STRANGE, /* what came is no TN3270; text says what */
+	PRINTERS_STRANGE, /* what came is no TN3270, or no TLS; text says what
+			   */
 	PRINTERS_FULL,    /* LIMIT CLIENTS */
 	PRINTERS_LISTEN,  /* listening; or not, text says why */
 };
@@ -45,9 +46,20 @@ int printers_new(const struct printers_config *cfg,
 		 struct printers **ret) MUST_USE;
 /* Closes all clients; their sessions must be gone or are told. */
 void printers_free(struct printers *p);
-/* Listens at `at`; when the stack is not there or goes away, tries again
- * every few seconds. 0 or -ENOMEM, -ENOSPC. */
-int printers_listen(struct printers *p, const struct ip_port *at) MUST_USE;
+struct printers_place {
+	struct ip_port at;
+	enum deck_tls tls;
+	struct tls_policy *policy; /* of a server; NULL without TLS */
+};
+
+#define PRINTERS_PLACES_MAX DECK_OPENS_MAX
+
+/* Listens at these `n` places and nowhere else (listeners_set()); policies
+ * are referenced. Clients that are there keep what they have. 0 or -ENOMEM. */
+int printers_listen(struct printers *p, const struct printers_place *places,
+		    uint32_t n) MUST_USE;
+/* For clients that come from now on. */
+void printers_limit(struct printers *p, uint32_t clients_max, dur_t keepalive);
 /* Has a client the LU of this PRINTER session, or is it about to? */
 bool printers_taken(struct session *s);
 /* Clients connected now. */

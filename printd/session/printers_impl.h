@@ -15,9 +15,10 @@ struct client {
 	struct wire *wire;
 	struct ev_timer *timer;
 	struct tn3270_server tn;
-	struct printer *printer; /* whose LU it was promised, or NULL */
-	struct client *holder;   /* probed for us, who want its LU */
-	struct client *waiter;   /* the other way round */
+	struct tls_policy *policy; /* until TLS begins, or NULL */
+	struct printer *printer;   /* whose LU it was promised, or NULL */
+	struct client *holder;     /* probed for us, who want its LU */
+	struct client *waiter;     /* the other way round */
 	struct ip_port peer;
 	bool *gone; /* set when freed inside a callback */
 };
@@ -25,9 +26,11 @@ struct client {
 struct printers {
 	struct printers_config cfg;
 	struct printers_owner owner;
-	struct tn3270_server_conf conf;
+	struct tn3270_server_conf conf[TN3270_TLS_REQUIRE + 1];
 	struct list clients;
-	struct list listeners;
+	struct listeners *listeners;
+	struct printers_place places[PRINTERS_PLACES_MAX];
+	uint32_t n_places;
 	uint32_t n_clients;
 	/* one record on its way to the wire */
 	uint8_t record[TN3270_WIRE_MAX(SPOOL_FRAME_MAX)];
@@ -39,6 +42,8 @@ void client_flush(struct client *c);
 ssize_t client_record(struct client *c, enum tn3270e_type type,
 		      enum tn3270e_respond respond, const void *data,
 		      size_t len) MUST_USE;
+/* What it is, for people: "IBM-3287-1, TLS 1.3 ..." into `buf`; returned. */
+const char *client_text(struct client *c, char *buf, size_t len);
 /* Closes and frees it; its printer is not told. */
 void client_free(struct client *c);
 

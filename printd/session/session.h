@@ -93,6 +93,9 @@ struct session_ops {
 	 * NULL: nothing stays connected between jobs. */
 	void (*hangup)(struct session *s, bool hard);
 	void (*free)(struct session *s);
+	/* Between jobs: `lu` has changed, in other things than kind, data
+	 * stream and other end. NULL: a new session has to be made. */
+	void (*renew)(struct session *s);
 	/* Can send() be called? */
 	bool (*ready)(struct session *s);
 	/* What the source must make: SOURCE_BYTES, ... */
@@ -109,7 +112,8 @@ struct session { /* first member of each kind's own */
 	struct session_owner owner;
 };
 
-/* Makes the session of a LU; `env` and `lu` live longer. 0 or negative errno
+/* Makes the session of a LU; `env` and `lu` live longer, or the owner puts
+ * another `lu` with the same values in place. 0 or negative errno
  * (-EADDRNOTAVAIL: the host name is unknown). */
 int session_new(const struct session_env *env, const struct printd_lu *lu,
 		const struct session_owner *owner,

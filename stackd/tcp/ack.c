@@ -207,7 +207,11 @@ bool tcp_ack_input(struct tcp_conn *c, const struct tcp_seg *in, mono_t now)
 		tcp_recov_ack(c, &ev, now);
 	if (UNLIKELY(c->plpmtud != NULL))
 		tcp_plpmtud_ack(c, now);
-	if (acc.delivered)
+	if (UNLIKELY(tcp_bbr_of(c) != NULL) && flight) {
+		tcp_bbr_ack(c, &acc, now);
+		grow_sndbuf(c);
+	} else if (acc.delivered) {
 		grow(c, flight, &acc, now);
+	}
 	return true;
 }

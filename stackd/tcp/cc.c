@@ -8,6 +8,7 @@
 static const struct tcp_cc_ops *const table[] = {
 	[TCP_CC_CUBIC] = &tcp_cc_cubic,
 	[TCP_CC_NEWRENO] = &tcp_cc_newreno,
+	[TCP_CC_BBR] = &tcp_cc_bbr,
 };
 
 const char *tcp_cc_name(enum tcp_cc_kind k)
@@ -54,7 +55,8 @@ void tcp_cc_begin(struct tcp_cc *cc, uint32_t mss, uint32_t segs)
 	cc->mss = mss;
 	cc->cwnd = tcp_cc_initial_window(mss, segs);
 	cc->ops->start(cc);
-	tcp_hystart_begin(cc);
+	if (cc->ops != &tcp_cc_bbr) /* it ends its start-up itself */
+		tcp_hystart_begin(cc);
 }
 
 void tcp_cc_set_mss(struct tcp_cc *cc, uint32_t mss)

@@ -12,6 +12,7 @@
 #define TCP_CWND_MAX (1u << 30)
 
 struct tcp_cc;
+struct tcp_bbr;
 
 struct tcp_cc_ops {
 	enum tcp_cc_kind kind;
@@ -54,10 +55,13 @@ struct tcp_cc {
 			uint32_t k_ms;
 			uint32_t w_est, est_acked, target_acked;
 		} cubic;
+		struct {
+			struct tcp_bbr *model; /* the connection's, or NULL */
+		} bbr;
 	};
 };
 
-extern const struct tcp_cc_ops tcp_cc_cubic, tcp_cc_newreno;
+extern const struct tcp_cc_ops tcp_cc_cubic, tcp_cc_newreno, tcp_cc_bbr;
 
 void tcp_cc_init(struct tcp_cc *cc, enum tcp_cc_kind kind);
 void tcp_cc_set_kind(struct tcp_cc *cc, enum tcp_cc_kind kind);

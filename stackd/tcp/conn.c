@@ -43,6 +43,7 @@ void tcp_conn_fini(struct tcp_conn *c)
 	tcp_rtx_fini(&c->rtx);
 	tcp_undo_forget(c);
 	tcp_plpmtud_forget(c);
+	tcp_bbr_end(c);
 }
 
 /* [RFC9293 3.6.1 MUST-13] */
@@ -53,6 +54,7 @@ void tcp_conn_set_state(struct tcp_conn *c, enum tcp_state s)
 		tcp_timer_all_off(c);
 		tcp_undo_forget(c);
 		tcp_plpmtud_forget(c);
+		tcp_bbr_end(c);
 	} else if (s == TCP_S_TIME_WAIT) {
 		/* [RFC9293 3.10.7.4] start 2 MSL, turn off the others */
 		tcp_timer_all_off(c);
@@ -154,6 +156,7 @@ void tcp_conn_establish(struct tcp_conn *c)
 	if (c->syn_again && !c->rtt.srtt_ns)
 		tcp_rtt_after_syn_loss(&c->rtt);
 	tcp_cc_begin(&c->cc, c->mss, c->retries > 1 ? 1 : t->initial_cwnd_segs);
+	tcp_bbr_begin(c);
 	if (!c->sndbuf_locked)
 		c->snd.limit = MIN(MAX(c->snd.limit, 2 * c->cc.cwnd),
 				   MAX(t->sndbuf_max, t->sndbuf_init));
@@ -391,7 +394,7 @@ size_t tcp_conn_memory(const struct tcp_conn *c)
 	n += c->rcv.mem;
 	if (c->repair)
 		n += sizeof(*c->repair);
-	n += tcp_plpmtud_memory(c);
+	n += tcp_plpmtud_memory(c) + tcp_bbr_memory(c);
 	if (c->ooo)
 		n += sizeof(*c->ooo) + c->ooo->mem +
 		     c->ooo->cap * sizeof(c->ooo->v[0]);

@@ -427,6 +427,29 @@ void tcp_pace_sent(struct tcp_conn *c, uint32_t len);
 /* TCP_T_PACE was due at `due`. */
 void tcp_pace_expired(struct tcp_conn *c, mono_t due, mono_t now);
 
+/* ---- bbr_conn.c: none of these but on BBR ---------------------------- */
+
+/* The model, NULL if the connection is on another controller. */
+static inline struct tcp_bbr *tcp_bbr_of(const struct tcp_conn *c)
+{
+	return c->cc.ops == &tcp_cc_bbr ? c->cc.bbr.model : NULL;
+}
+/* Makes the model if BBR was chosen; CUBIC if there is no memory. */
+void tcp_bbr_begin(struct tcp_conn *c);
+/* Frees it, if there is one: before the controller changes. */
+void tcp_bbr_end(struct tcp_conn *c);
+size_t tcp_bbr_memory(const struct tcp_conn *c);
+/* Bytes a second, not 0. */
+uint64_t tcp_bbr_pacing(const struct tcp_conn *c);
+/* `len` new bytes went, snd_nxt is behind them. */
+void tcp_bbr_sent(struct tcp_conn *c, uint32_t len);
+/* Nothing more may be sent now. */
+void tcp_bbr_dry(struct tcp_conn *c);
+/* So many bytes were found lost; the next ACK tells the model. */
+void tcp_bbr_lost(struct tcp_conn *c, uint32_t len);
+void tcp_bbr_ack(struct tcp_conn *c, const struct tcp_rtx_acked *acc,
+		 mono_t now);
+
 /* ---- cwv.c: is cwnd in use? ------------------------------------------ */
 
 /* The program writes after a silence. */

@@ -23,7 +23,7 @@ void tcp_cwv_idle(struct tcp_conn *c, mono_t now)
 {
 	dur_t idle = mono_sub(now, c->last_sent), step = rto(c);
 
-	if (dur_lt(step, idle))
+	if (dur_lt(step, idle) && !tcp_bbr_of(c))
 		tcp_cc_restart(&c->cc, restart_window(c), idle, step);
 }
 
@@ -42,7 +42,7 @@ void tcp_cwv_sent(struct tcp_conn *c, mono_t now)
 		return;
 	/* the peer's window or ours to send may be what limits: only what
 	 * the program did not write counts */
-	if (!tcp_conn_unsent(c))
+	if (!tcp_conn_unsent(c) && !tcp_bbr_of(c))
 		tcp_cc_unused(&c->cc, MAX(c->cwnd_used, restart_window(c)));
 	c->cwnd_used = 0;
 	c->cwnd_used_ms = now_ms;

@@ -111,6 +111,8 @@ void tcp_conn_info(const struct tcp_conn *c, struct tcp_info *ret, mono_t now)
 	if (c->established && c->state != TCP_S_CLOSED)
 		i.tcpi_notsent_bytes =
 			(uint32_t)MAX(seq_diff(c->snd.end, c->snd_nxt), 0);
+	if (tcp_bbr_of(c))
+		i.tcpi_pacing_rate = tcp_bbr_pacing(c);
 	fill_segments(c, &i);
 	fill_times(c, &i, now);
 	*ret = i;

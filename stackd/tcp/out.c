@@ -13,13 +13,18 @@ static struct tcp_want want(enum tcp_want_kind k, tcp_seq_t seq, uint32_t len)
 	return (struct tcp_want){k, seq, len};
 }
 
+static bool pacing(const struct tcp_conn *c)
+{
+	return c->env->tune.pacing || tcp_bbr_of(c);
+}
+
 /* Largest payload of one frame: whole segments. */
 static uint32_t frame_max(const struct tcp_conn *c)
 {
 	uint32_t n = c->path.gso_max / c->mss;
 
 	n = MAX(n, 1u) * c->mss;
-	return c->env->tune.pacing ? tcp_pace_frame(c, n) : n;
+	return pacing(c) ? tcp_pace_frame(c, n) : n;
 }
 
 /* ---- again ---------------------------------------------------------- */
@@ -325,7 +330,7 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 	c->data_segs_out += segs;
 	c->env->stats.segs_out += segs - 1;
 	c->last_sent = c->now;
-	if (c->env->tune.pacing)
+	if (pacing(c))
 		tcp_pace_sent(c, o->len);
 	if (fresh || !tcp_timer_on(c, TCP_T_REXMT))
 		tcp_timer_arm_rexmt(c, c->now);
@@ -360,6 +365,8 @@ static void build_new(struct tcp_conn *c, struct tcp_out *o,
 	c->env->stats.bytes_out += o->len;
 	if (c->recovery == TCP_R_FAST)
 		tcp_prr_sent(c, len);
+	if (UNLIKELY(tcp_bbr_of(c) != NULL))
+		tcp_bbr_sent(c, len);
 	/* of what leaves in one instant the first two frames move the probe:
 	 * one segment waits longer than several */
 	count_data(c, o,
@@ -404,6 +411,8 @@ static void dry(struct tcp_conn *c)
 	}
 	if (tcp_conn_outstanding(c))
 		tcp_cwv_sent(c, c->now);
+	if (UNLIKELY(tcp_bbr_of(c) != NULL))
+		tcp_bbr_dry(c);
 	if (c->snd.spare) /* reserved and not committed */
 		tcp_sndbuf_commit(&c->snd, c->env->pool, 0);
 	tcp_rcvq_settle(&c->rcv, c->env->pool);

@@ -42,6 +42,8 @@ void tcp_prr_ack(struct tcp_conn *c, const struct tcp_recov_event *ev,
 {
 	uint32_t pipe = tcp_recov_in_flight(c), n;
 
+	if (tcp_bbr_of(c)) /* a loss is no sign of its window */
+		return;
 	if (!c->repair || !c->sack_ok) {
 		c->cc.cwnd = MIN(c->cc.cwnd, c->cc.ssthresh);
 		return;

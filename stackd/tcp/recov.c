@@ -5,6 +5,7 @@
  * the network (reno_sacked), and a partial ACK shows that the segment behind
  * it is lost. Time-outs by RFC 5681 3.1 and RFC 5682.
  */
+#include "tcp/bbr.h"
 #include "tcp/conn.h"
 
 uint32_t tcp_recov_in_flight(const struct tcp_conn *c)
@@ -18,7 +19,10 @@ static void leave(struct tcp_conn *c)
 {
 	uint32_t flight = tcp_recov_in_flight(c);
 
-	if (c->recovery == TCP_R_FAST) {
+	if (UNLIKELY(tcp_bbr_of(c) != NULL)) {
+		if (c->recovery == TCP_R_LOSS)
+			tcp_bbr_repaired(tcp_bbr_of(c), &c->cc);
+	} else if (c->recovery == TCP_R_FAST) {
 		c->cc.cwnd = c->cc.ssthresh; /* [RFC6937 3.1] */
 		/* [RFC6582 3.2 step 3] no burst after the last hole */
 		if (!c->sack_ok)
@@ -44,6 +48,16 @@ static void reduced(struct tcp_conn *c)
 	c->cwr_end = c->snd_nxt;
 }
 
+/* True: it was not known to be. */
+static bool head_lost(struct tcp_conn *c)
+{
+	uint32_t n = tcp_rtx_mark_head(&c->rtx, c->mss);
+
+	if (n && tcp_bbr_of(c))
+		tcp_bbr_lost(c, n);
+	return n > 0;
+}
+
 /* [RFC8985 9.3] the answer is the same, however the loss was found */
 static void enter(struct tcp_conn *c)
 {
@@ -55,7 +69,7 @@ static void enter(struct tcp_conn *c)
 	tcp_cc_congestion(&c->cc, tcp_conn_outstanding(c));
 	reduced(c);
 	if (!c->rtx.lost)
-		tcp_rtx_mark_head(&c->rtx, c->mss);
+		head_lost(c);
 	c->env->stats.fast_recoveries++;
 	if (c->sack_ok)
 		c->env->stats.sack_recoveries++;
@@ -67,7 +81,7 @@ static void partial_ack(struct tcp_conn *c, uint32_t acked)
 	 * one segment: the one whose retransmission filled the hole */
 	c->reno_sacked -=
 		MIN(c->reno_sacked, acked > c->mss ? acked - c->mss : 0);
-	if (tcp_rtx_mark_head(&c->rtx, c->mss))
+	if (head_lost(c))
 		c->force_rtx = true;
 }
 
@@ -144,6 +158,8 @@ static mono_t look(struct tcp_conn *c, const struct tcp_recov_event *ev,
 		count_duplicates(c, ev);
 	if (c->sack_ok)
 		lost = tcp_rack_detect(c, now, &again);
+	if (lost && UNLIKELY(tcp_bbr_of(c) != NULL))
+		tcp_bbr_lost(c, lost);
 	if (c->recovery != TCP_R_OPEN)
 		while_recovering(c, ev, lost);
 	/* [RFC8985 9.3] RACK says what is lost; the answer to it is as ever */
@@ -201,15 +217,20 @@ void tcp_recov_timeout(struct tcp_conn *c, mono_t now)
 	 * [RFC6582 3.2 step 6] recover guards against needless fast
 	 * retransmits afterwards */
 	bool repeated = c->retries > 1;
+	uint32_t lost = c->rtx.lost;
 
 	tcp_undo_begin(c);
 	if (c->repair) {
 		c->repair->timeout_at = now;
 		c->repair->left = false;
 	}
+	if (tcp_bbr_of(c) && c->recovery != TCP_R_LOSS)
+		tcp_bbr_timeout(tcp_bbr_of(c), c->cc.cwnd);
 	tcp_cc_timeout(&c->cc, tcp_conn_outstanding(c), repeated);
 	reduced(c);
 	tcp_rtx_mark_sent_until(&c->rtx, tcp_rack_lost_if_sent(c, now));
+	if (tcp_bbr_of(c) && c->rtx.lost > lost)
+		tcp_bbr_lost(c, c->rtx.lost - lost);
 	/* [RFC5682 3] not when the time-out comes again */
 	c->frto = repeated ? TCP_FRTO_OFF : TCP_FRTO_HEAD;
 	c->recovery = TCP_R_LOSS;
@@ -225,6 +246,8 @@ void tcp_recov_ece(struct tcp_conn *c)
 	/* [RFC3168 6.1.2] once per window, and not on top of a loss */
 	if (seq_lt(c->snd_una, c->cwr_end) || c->recovery != TCP_R_OPEN)
 		return;
+	if (tcp_bbr_of(c))
+		tcp_bbr_marked(tcp_bbr_of(c));
 	tcp_cc_congestion(&c->cc, tcp_conn_outstanding(c));
 	reduced(c);
 }

@@ -74,6 +74,17 @@ static int set_maxseg(struct tcp_conn *c, int64_t v)
 	return 0;
 }
 
+static void set_cc(struct tcp_conn *c, enum tcp_cc_kind k)
+{
+	if (tcp_cc_kind(&c->cc) == k)
+		return;
+	tcp_undo_forget(c); /* it would bring the old one back */
+	tcp_bbr_end(c);
+	tcp_cc_set_kind(&c->cc, k);
+	if (c->established)
+		tcp_bbr_begin(c);
+}
+
 /* [RFC9293 3.7.4 MUST-17] [RFC9293 3.8.3 MUST-21] [RFC9293 3.8.2 MAY-18] */
 int tcp_conn_set_opt(struct tcp_conn *c, enum tcp_opt o, int64_t v, mono_t now)
 {
@@ -114,9 +125,9 @@ int tcp_conn_set_opt(struct tcp_conn *c, enum tcp_opt o, int64_t v, mono_t now)
 		c->linger2_s = (int16_t)(v < 0 ? -1 : MIN(v, LINGER2_MAX_S));
 		return 0;
 	case TCP_OPT_CC:
-		if (v != TCP_CC_CUBIC && v != TCP_CC_NEWRENO)
+		if (bad(v, TCP_CC_CUBIC, TCP_CC_BBR))
 			return -EINVAL;
-		tcp_cc_set_kind(&c->cc, (enum tcp_cc_kind)v);
+		set_cc(c, (enum tcp_cc_kind)v);
 		return 0;
 	case TCP_OPT_SNDBUF:
 	case TCP_OPT_RCVBUF:
@@ -199,8 +210,7 @@ void tcp_conn_copy_opts(struct tcp_conn *to, const struct tcp_conn *from)
 		to->rcv_limit = from->rcv_limit;
 	to->sndbuf_locked = from->sndbuf_locked;
 	to->rcvbuf_locked = from->rcvbuf_locked;
-	if (tcp_cc_kind(&to->cc) != tcp_cc_kind(&from->cc))
-		tcp_cc_set_kind(&to->cc, tcp_cc_kind(&from->cc));
+	set_cc(to, tcp_cc_kind(&from->cc));
 	to->maxseg = from->maxseg;
 	if (to->peer_mss)
 		tcp_opt_update_mss(to);

@@ -25,7 +25,7 @@
 
 /* ---- world ---- */
 
-enum tcp_cc_kind { TCP_CC_CUBIC, TCP_CC_NEWRENO };
+enum tcp_cc_kind { TCP_CC_CUBIC, TCP_CC_NEWRENO, TCP_CC_BBR };
 enum tcp_ecn_mode { TCP_ECN_OFF, TCP_ECN_PASSIVE, TCP_ECN_ON };
 
 /* Deck-wide tunables; per-connection copies of some can be changed by
@@ -273,7 +273,7 @@ void tcp_conn_copy_opts(struct tcp_conn *to, const struct tcp_conn *from);
 struct tcp_info; /* <linux/tcp.h> */
 /* Fills all fields the engine knows, zero elsewhere. */
 void tcp_conn_info(const struct tcp_conn *c, struct tcp_info *ret, mono_t now);
-const char *tcp_cc_name(enum tcp_cc_kind k); /* "cubic" "reno" */
+const char *tcp_cc_name(enum tcp_cc_kind k); /* "cubic" "reno" "bbr" */
 int tcp_cc_by_name(const char *name, enum tcp_cc_kind *ret) MUST_USE;
 
 /* ---- listeners: SYN queue, cookies ---- */

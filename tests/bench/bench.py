@@ -478,7 +478,7 @@ class Relays(Group):
         proxy.one_round(args, results, errors)
 
     def tell(self, table):
-        proxy.print_ratios(table)
+        proxy.print_goals(table)
 
 
 class Printing(Group):

@@ -121,19 +121,35 @@ def inside(seconds):
 def reap():
     """This process is the first of its pid namespace: orphans of daemons
     come to it, and somebody has to take their exit status."""
-    known = subprocess_pids
+    seen = set()
     while True:
         time.sleep(0.5)
         try:
-            for name in os.listdir("/proc"):
-                if name.isdigit() and int(name) not in known and \
-                        zombie_of_ours(int(name)):
-                    os.waitpid(int(name), os.WNOHANG)
+            dead = {int(name) for name in os.listdir("/proc")
+                    if name.isdigit() and int(name) not in subprocess_pids
+                    and zombie_of_ours(int(name))}
+            # the second time: a child just begun may not be known yet
+            for pid in dead & seen:
+                os.waitpid(pid, os.WNOHANG)
+            seen = dead
         except (ChildProcessError, FileNotFoundError, ProcessLookupError):
             pass
 
 
+# children that subprocess waits for: whoever else takes the exit status makes
+# it 0 there
 subprocess_pids = set()
+
+
+class KnownPopen(subprocess.Popen):
+    """A child that reap() leaves alone, subprocess.run()'s too."""
+
+    def __init__(self, *args, **kw):
+        super().__init__(*args, **kw)
+        subprocess_pids.add(self.pid)
+
+
+subprocess.Popen = KnownPopen
 
 
 def zombie_of_ours(pid):
@@ -208,7 +224,6 @@ class Proc:
                                   stdout=self.file, stderr=subprocess.STDOUT,
                                   start_new_session=True, cwd=cwd,
                                   preexec_fn=preexec, env=env)
-        subprocess_pids.add(self.p.pid)
 
     @property
     def pid(self):

@@ -62,6 +62,18 @@ class Printd:
             self.proc.says("CPLT002I", PATIENCE)
         return self.proc
 
+    def write_deck(self, lines):
+        """The deck that a reload finds; at once, as editors do."""
+        self.lines = lines
+        with open(self.deck + ".new", "w", encoding="utf-8") as f:
+            f.write(self.text())
+        os.rename(self.deck + ".new", self.deck)
+
+    def reload(self, lines, status=0):
+        """The deck read again; what printctl says."""
+        self.write_deck(lines)
+        return self.ctl("RELOAD", status=status)
+
     def kill(self):
         """kill -9, as a power switch would."""
         self.proc.kill(signal.SIGKILL)

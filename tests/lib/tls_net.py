@@ -190,6 +190,9 @@ class Wire:
     def __exit__(self, *_):
         self.net.ctl("TRACE", "STOP", check_status=False)
 
-    def has(self, text):
+    def has(self, what):
+        """Text or bytes."""
+        if isinstance(what, str):
+            what = what.encode()
         with open(self.path, "rb") as f:
-            return text.encode() in f.read()
+            return what in f.read()

@@ -60,7 +60,7 @@ ARROWS = {
     "helper": {"daemon", "ev", "ipc"},
     "appl": {"ipc"},
     "session": {"source", "spool", "render", "helper", "lpr", "pjl", "tn3270",
-                "client", "ev"},
+                "client", "ev", "tls"},
 }
 # The engine's face: its types (events, options, struct udp_meta) are spoken
 # in the rooms below it too.

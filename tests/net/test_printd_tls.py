@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
-from couplet_net import WORK, check, check_equal, main, needs, options, wait_for
+from couplet_net import V6_STACK, WORK, check, check_equal, main, needs, options, wait_for
 from couplet_print import PATIENCE, Printd, fresh, pr3287, wait_paper
 from tls_net import CERTS, Tlsd, Wire, standard_certs
 
@@ -89,6 +89,37 @@ def test_tlsd_goes_and_comes(net):
     secure_pr3287(net, p, "PS", out, "root")
     p.wait_gone(job)
     wait_paper(out, big)
+    tlsd.stop()
+    p.stop()
+
+
+@options(seconds=240)
+def test_start_tls(net):
+    """ATTLS 23 AS 23 SSL STARTTLS TELNET: pr3287 is offered START_TLS
+    (option 46) and takes it, over both families; nothing in clear."""
+    needs("pr3287", "openssl")
+    standard_certs()
+    tlsd = Tlsd(net, ["KEYFILE SERVER", "OPTION SERVER",
+                      "ATTLS 23 AS 23 SSL STARTTLS TELNET"])
+    p = Printd(net, f"OPEN {{here}} 23\nOPEN {V6_STACK} 23\n"
+               "PRINTER P4 BSTTVNET SCS\nPRINTER P6 BSTTVNET\n")
+    wait_for(lambda: net.ctl("QUERY", "PORTS").count(" 23 ") >= 2,
+             "both secure ports", PATIENCE)
+    with Wire(net) as wire:
+        for lu, where in (("P4", p.here), ("P6", f"[{V6_STACK}]")):
+            paper = fresh(lu)
+            net.host(["pr3287", "-cafile", f"{CERTS}/root.crt",
+                      "-accepthostname", "server.test", "-command",
+                      f"cat >>{paper}", f"{lu}@{where}:23"], name="pr3287",
+                     env=dict(os.environ, LC_ALL="C.UTF-8"))
+            p.wait_lu(lu, "IDLE")
+            p.wait_gone(p.submit(lu, TEXT + PAGE))
+            wait_paper(paper, TEXT + PAGE)
+    check(wire.has(b"\xff\xfb\x2e"), "WILL START_TLS is in clear")
+    for what in (SECRET.rstrip("\n").encode("cp037"), b"IBM-3287", b"P6"):
+        check(not wire.has(what), f"{what} was on the wire in clear")
+    check_equal([h["result"] for h in tlsd.handshakes()], ["ok", "ok"],
+                "handshakes")
     tlsd.stop()
     p.stop()
 

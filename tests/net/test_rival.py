@@ -4,6 +4,7 @@ much through?
 
     test_rival.py --build DIR [CASE...]      the cases that the check has
     test_rival.py --build DIR --table        all paths, as a table
+    ... --cc BBR --linux-cc bbr              with another controller
 
     namespace h, Linux (CUBIC) -- TUN ----\\
                                            relay -- TUN -- namespace b, Linux
@@ -46,9 +47,9 @@ PATHS = {
 class Rig(Net):
     """stackd hangs on the relay, not on the host's network."""
 
-    def __init__(self, build, words):
+    def __init__(self, build, words, cc="CUBIC", linux_cc="cubic"):
         super().__init__(build, families="4")
-        self.words = words
+        self.words, self.cc, self.linux_cc = words, cc, linux_cc
         self.sock = WORK + "/relay.sock"
 
     def deck(self):
@@ -58,7 +59,7 @@ class Rig(Net):
             f"LINK OSA4 0 {OURS} 255.255.255.0 1500",
             "ROUTE OSA4 10.99.2.0 255.255.255.0 0.0.0.0 0",
             "ROUTE OSA4 0.0.0.0 0.0.0.0 10.99.2.254 1",
-            "ATTACH TCP/IP", ""])
+            f"TCP CC {self.cc}", "ATTACH TCP/IP", ""])
 
     def __enter__(self):
         super().__enter__()
@@ -71,7 +72,8 @@ class Rig(Net):
             ns.run(["ip", "addr", "add", addr + "/32", "dev", dev])
             ns.run(["ip", "link", "set", dev, "mtu", "1500", "up"])
             ns.run(["ip", "link", "set", dev, "txqueuelen", "10000"])
-            ns.run(["ip", "route", "add", to, "dev", dev, "congctl", "cubic"])
+            ns.run(["ip", "route", "add", to, "dev", dev, "congctl",
+                    self.linux_cc])
         return self
 
     def build_tool(self, name):
@@ -102,19 +104,19 @@ class Rig(Net):
         return got[:linux], got[linux:]
 
 
-def side_by_side(build, words, pairs, seconds):
+def side_by_side(build, words, pairs, seconds, **cc):
     """Mean kbit/s of Linux and of ours; pair i meets the losses of seed i."""
-    with Rig(build, DELAY + words + [f"pipes={2 * pairs}", f"same={pairs}"]) \
-            as rig:
+    with Rig(build, DELAY + words + [f"pipes={2 * pairs}", f"same={pairs}"],
+             **cc) as rig:
         linux, ours = rig.measure(pairs, pairs, 1000, seconds * 1000)
     kbit = 8 / 1000 / seconds / pairs
     return sum(linux) * kbit, sum(ours) * kbit
 
 
-def shared(build, linux, pipes, seconds):
+def shared(build, linux, pipes, seconds, **cc):
     """Part of the first flow in each bottleneck that two flows share."""
     words = DELAY + BOTTLENECK + [f"pipes={pipes}"]
-    with Rig(build, words) as rig:
+    with Rig(build, words, **cc) as rig:
         if linux:
             first, second = rig.measure(pipes, pipes, 10000, seconds * 1000)
         else:
@@ -142,11 +144,23 @@ def test_five_per_cent(build):
     beats(build, "loss-5")
 
 
-def shares(build, linux):
-    part, kbit = shared(build, linux, 8, 20)
+def shares(build, linux, **cc):
+    part, kbit = shared(build, linux, 8, 20, **cc)
     text = f"the first takes {part:.3f} of {kbit:.0f} kbit/s"
     print(text, flush=True)
     check(0.4 <= part <= 0.6, text)
+
+
+def test_bbr_on_a_policed_path(build):
+    """What BBR is for: a path that loses without being full."""
+    linux, ours = side_by_side(build, PATHS["policer"], 8, 20, cc="BBR")
+    text = f"policer: Linux {linux:.0f}, BBR {ours:.0f} kbit/s a flow"
+    print(text, flush=True)
+    check(ours >= linux, text)
+
+
+def test_bbr_leaves_linux_its_share(build):
+    shares(build, True, cc="BBR")
 
 
 def test_two_of_ours_share(build):
@@ -157,19 +171,19 @@ def test_ours_and_linux_share(build):
     shares(build, True)
 
 
-def table(build, names, pairs, seconds):
+def table(build, names, pairs, seconds, **cc):
     print("path        Linux     ours  ratio", flush=True)
     for name, words in PATHS.items():
         if names and name not in names:
             continue
-        linux, ours = side_by_side(build, words, pairs, seconds)
+        linux, ours = side_by_side(build, words, pairs, seconds, **cc)
         print(f"{name:10} {linux:6.0f} {ours:8.0f} {ours / linux:6.3f}",
               flush=True)
         remove_namespaces()
     for name, linux in (("two-ours", False), ("ours-linux", True)):
         if names and name not in names:
             continue
-        part, kbit = shared(build, linux, 8, seconds)
+        part, kbit = shared(build, linux, 8, seconds, **cc)
         print(f"{name:10} first {part:.3f} of {kbit:.0f} kbit/s", flush=True)
         remove_namespaces()
 
@@ -180,13 +194,16 @@ def main():
     p.add_argument("--table", action="store_true")
     p.add_argument("--pairs", type=int, default=16)
     p.add_argument("--seconds", type=int, default=30)
+    p.add_argument("--cc", default="CUBIC")
+    p.add_argument("--linux-cc", default="cubic")
     p.add_argument("case", nargs="*")
     args = p.parse_args()
     args.build = os.path.realpath(args.build)
     inside(1500 if args.table else 240)
     try:
         if args.table:
-            table(args.build, args.case, args.pairs, args.seconds)
+            table(args.build, args.case, args.pairs, args.seconds,
+                  cc=args.cc, linux_cc=args.linux_cc)
             return 0
         for case in args.case or [n for n in globals() if n[:5] == "test_"]:
             globals()[case](args.build)

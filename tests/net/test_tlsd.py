@@ -146,6 +146,9 @@ def s_client(net, *words, send="hello", address=None, wait=False):
     return p.wait(60), p.text()
 
 
+NO_CA = "not issued by a CA that is trusted"
+
+
 def cert(name):
     return ["-cert", f"{CERTS}/{name}.crt", "-key", f"{CERTS}/{name}.key"]
 
@@ -179,7 +182,7 @@ def test_client_certificates(net):
     check_equal(h["certificate"], "CN=CLIENT", "certificate of the client")
     check_equal(h["user"], "client", "user that it is mapped to")
     for version in ("-tls1_2", "-tls1_3"):
-        for name, reason in ((None, "certificate"), ("STRANGER", ""),
+        for name, reason in ((None, "no certificate"), ("STRANGER", NO_CA),
                              ("OLD", "expired"), ("EARLY", "not valid yet"),
                              ("REVOKED", "revoked")):
             before = tlsd.query("COUNTERS")["failed"]
@@ -217,7 +220,7 @@ def test_servers_are_verified(net):
     deck = ["OPTION CLIENT", "HANDSHAKE_CLIENT 0", f"CAFILE {CA}",
             f"CRLFILE {crl}", "ATTLS 80 TO ANY AS 8443 SSL"]
     tlsd = Tlsd(net, deck)
-    for name, reason in (("ALIEN", ""), ("OLD", "expired"),
+    for name, reason in (("ALIEN", NO_CA), ("OLD", "expired"),
                          ("NAMED", "name"), ("REVOKED", "revoked")):
         web = https_nginx(net, name)[0]
         p = net.prog([PYTHON, PROGS + "/clearend.py", "call",

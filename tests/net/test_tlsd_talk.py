@@ -10,9 +10,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
-from couplet_net import (PYTHON, WORK, Failure, check, check_equal, main,
-                         needs, options, run, wait_for)
-from test_programs import make_file, sha_of
+from couplet_net import (PYTHON, ROOT, WORK, Failure, check, check_equal,
+                         main, needs, options, run, skip, wait_for)
+from starttls_peers import postfix
+from test_programs import host_in_url, make_file, sha_of
 from tls_net import CERTS, Tlsd, Wire, standard_certs
 
 CA = CERTS + "/root.crt"
@@ -117,7 +118,7 @@ def test_ftp_server_implicit(net):
             net.host(["curl", "-sS", "-u", USER, "--cacert", CA,
                       url + "/hello"], name="hello").ok(60)
         check(not wire.has(CONTENT), "a file was on the wire in clear")
-        check(not wire.has("RETR"), "a command was on the wire in clear")
+        check(not wire.has("RETR big"), "a command was on the wire in clear")
     lftp(net.host, url, "get big -o " + WORK + "/got")
     check_equal(sha_of(WORK + "/got"), files["big"], "lftp fetched")
     tlsd.idle()
@@ -146,7 +147,7 @@ def test_ftp_server_explicit(net):
         get_put(net, net.host, *curl_ftp(url, "--ssl-reqd"), root, files)
         get_put(net, net.host,
                 *curl_ftp(url, "--ssl-reqd", "--disable-epsv"), root, files)
-        check(not wire.has("RETR"), "a command was on the wire in clear")
+        check(not wire.has("RETR big"), "a command was on the wire in clear")
     lftp(net.host, url, f"get big -o {WORK}/got", "ftp:ssl-force true",
          "ftp:ssl-protect-data true")
     check_equal(sha_of(WORK + "/got"), files["big"], "lftp fetched")
@@ -186,6 +187,64 @@ def test_ftp_server_both(net):
     tlsd.stop()
 
 
+# pure-ftpd cannot be installed beside vsftpd: `./dev setup` unpacks it here
+PURE = os.path.join(ROOT, "build/peers/pure-ftpd/usr")
+
+
+def pure_ftpd(side):
+    """With a user of its own, who is in no chroot, on port 21."""
+    root, files = ftp_tree()
+    users, db = WORK + "/pure.users", WORK + "/pure.db"
+    # pure-pw's own hash takes seconds to check
+    word = run(["openssl", "passwd", "-5", "x"]).strip()
+    with open(users, "w", encoding="ascii") as f:
+        f.write(f"daemon:{word}:1:1::{root}{':' * 13}\n")
+    run([PURE + "/bin/pure-pw", "mkdb", db, "-f", users])
+    p = side([PURE + "/sbin/pure-ftpd", "-S", "21", "-l", f"puredb:{db}", "-E",
+              "-H", "-u", "1", "-p", "30000:30010", "-g",
+              WORK + "/pure.pid"], name="pure-ftpd")
+    return p, root, files
+
+
+@options(seconds=250)
+def test_ftp_server_pure(net):
+    """pure-ftpd in clear, which has TLS of its own switched off: implicit on
+    990 and AUTH TLS on 21, both families; passive and active."""
+    if not os.access(PURE + "/sbin/pure-ftpd", os.X_OK):
+        skip("pure-ftpd is not unpacked; ./dev setup")
+    needs("curl", "lftp", "openssl")
+    standard_certs()
+    tlsd = Tlsd(net, ["KEYFILE SERVER", "OPTION SERVER", "OPTION FTP",
+                      "ATTLS 21 AS 990 SSL", "ATTLS 21 AS 21 SSL"])
+    p, root, files = pure_ftpd(net.prog)
+    net.wait_port("p", 4, 21, p)
+    with Wire(net) as wire:
+        for family in (4, 6):
+            host = host_in_url(net.address("p", family))
+            get_put(net, net.host, *curl_ftp(f"ftps://{host}:990"), root,
+                    files)
+            get_put(net, net.host, *curl_ftp(f"ftp://{host}", "--ssl-reqd"),
+                    root, files)
+    for what in ("RETR big", "STOR put", "PASS x\r\n"):
+        check(not wire.has(what), f"{what} was on the wire in clear")
+    check(wire.has("AUTH "), "the trace shows what is in clear")
+    for url, sets in ((f"ftps://{net.address('p', 4)}:990", ()),
+                      (f"ftp://{net.address('p', 4)}",
+                       ("ftp:ssl-force true",))):
+        for passive in ("true", "false"):
+            lftp(net.host, url, f"get big -o {WORK}/got-{passive}",
+                 "ftp:ssl-protect-data true", "ftp:passive-mode " + passive,
+                 *sets)
+            check_equal(sha_of(f"{WORK}/got-{passive}"), files["big"],
+                        f"{url}, passive {passive}")
+            os.unlink(f"{WORK}/got-{passive}")
+    r = net.host(["curl", "-sS", "-u", USER, "--max-time", "30",
+                  f"ftp://{net.address('p', 4)}/hello"], name="plain")
+    check(r.wait(60) != 0 and CONTENT not in r.text(), "in clear: " + r.text())
+    tlsd.idle()
+    tlsd.stop()
+
+
 # ---- FTP clients in clear on the stack -------------------------------------
 
 TLS_VSFTPD = f"""
@@ -197,6 +256,18 @@ rsa_private_key_file={CERTS}/FTPD.PEM
 require_ssl_reuse=YES
 ssl_ciphers=HIGH
 """
+
+
+def inetutils_ftp(net, mode):
+    """As get_put() wants them: ftp, which knows no TLS, reads its lines."""
+    def argv(name, line):
+        path = f"{WORK}/ftp-{name}.in"
+        with open(path, "w", encoding="ascii") as f:
+            f.write(f"user daemon x\nbinary\n{line}\nbye\n")
+        return ["sh", "-c", f"exec inetutils-ftp -n {mode} "
+                f"{net.address('h', 4)} <{path}"]
+    return (argv("get", f"get big {WORK}/got"),
+            argv("put", f"put {WORK}/ftp/big up/put"))
 
 
 def ftp_client(net, port, extra, deck):
@@ -217,7 +288,10 @@ def ftp_client(net, port, extra, deck):
                  "ftp:ssl-allow false", "ftp:passive-mode " + passive)
             check_equal(sha_of(f"{WORK}/got-{passive}"), files["big"],
                         f"lftp fetched, passive {passive}")
-        check(not wire.has("RETR"), "a command was on the wire in clear")
+        for mode in ("-p", "-A"):
+            get_put(net, net.prog, *inetutils_ftp(net, mode), root, files)
+        check(not wire.has("RETR big"), "a command was on the wire in clear")
+        check(not wire.has("PASS x\r\n"), "a password was on the wire in clear")
     check(tlsd.query("COUNTERS")["resumed"] > 0,
           "data connections resume the session of the control connection")
     tlsd.idle()
@@ -226,16 +300,16 @@ def ftp_client(net, port, extra, deck):
 
 @options(seconds=250)
 def test_ftp_client_implicit(net):
-    """curl in clear against vsftpd with implicit TLS, which insists on
-    resumption; passive, extended passive and active."""
-    needs("vsftpd", "curl", "lftp", "openssl")
+    """curl, lftp and ftp in clear against vsftpd with implicit TLS, which
+    insists on resumption; passive, extended passive and active."""
+    needs("vsftpd", "curl", "lftp", "inetutils-ftp", "openssl")
     ftp_client(net, 990, "implicit_ssl=YES\n", "ATTLS 21 TO ANY AS 990 SSL")
 
 
 @options(seconds=250)
 def test_ftp_client_explicit(net):
     """The same with AUTH TLS, which tlsd says for the client."""
-    needs("vsftpd", "curl", "lftp", "openssl")
+    needs("vsftpd", "curl", "lftp", "inetutils-ftp", "openssl")
     ftp_client(net, 21, "", "ATTLS 21 TO ANY AS 21 SSL")
 
 
@@ -264,18 +338,21 @@ def test_starttls_smtp_client_and_postfix(net):
     host; and without it: then nothing gets through."""
     needs("postfix", "openssl")
     standard_certs()
-    postfix(net, "may")
+    postfix(net, net.host, "SERVER")
+    net.wait_port("h", 4, 25)
     deck = ["OPTION CLIENT", "HANDSHAKE_CLIENT 0", f"CAFILE {CA}",
             "ATTLS 25 TO ANY AS 25 SSL STARTTLS SMTP"]
     tlsd = Tlsd(net, deck)
     with Wire(net) as wire:
-        p = net.prog([PYTHON, "-c", SMTP_PLAIN, net.address("h", 4)],
-                     name="smtp")
-        check("done" in p.ok(60), p.text())
+        for family in (4, 6):
+            p = net.prog([PYTHON, "-c", SMTP_PLAIN, net.address("h", family)],
+                         name="smtp")
+            check("done" in p.ok(60), p.text())
+            check("STARTTLS" not in p.text(), "it was offered STARTTLS")
         check(not wire.has("secret-sender"), "the sender was in clear")
-    check("STARTTLS" not in p.text(), "the program was offered STARTTLS")
     check_equal(tlsd.last()["certificate"], "CN=SERVER", "certificate")
-    postfix(net, "none")
+    postfix(net, net.host)
+    net.wait_port("h", 4, 25)
     before = len(tlsd.handshakes())
     p = net.prog([PYTHON, "-c", SMTP_PLAIN, net.address("h", 4)], name="smtp")
     check(p.wait(60) != 0, "it got through without TLS: " + p.text())
@@ -287,39 +364,6 @@ def test_starttls_smtp_client_and_postfix(net):
     check("done" in p.ok(60), p.text())
     tlsd.idle()
     tlsd.stop()
-
-
-def postfix(net, tls):
-    """postfix on the host's port 25, with files of its own."""
-    d = WORK + "/postfix"
-    argv = ["postfix", "-c", d]
-    if os.path.isdir(d):
-        net.h.run(argv + ["stop"])
-    os.makedirs(d + "/queue", exist_ok=True)
-    os.makedirs(d + "/data", exist_ok=True)
-    run(["chown", "postfix", d + "/data"])
-    with open("/usr/share/postfix/master.cf.dist", encoding="ascii") as f:
-        master = f.read().replace("  y  ", "  n  ")
-    with open(d + "/master.cf", "w", encoding="ascii") as f:
-        f.write(master)
-    with open(d + "/main.cf", "w", encoding="ascii") as f:
-        f.write(f"""
-compatibility_level = 3.6
-queue_directory = {d}/queue
-data_directory = {d}/data
-maillog_file = /dev/stdout
-myhostname = server.test
-mydestination =
-mynetworks = 0.0.0.0/0
-inet_protocols = ipv4
-smtpd_tls_security_level = {tls}
-smtpd_tls_chain_files = {CERTS}/SERVER.PEM
-alias_maps =
-alias_database =
-""")
-    p = net.host(argv + ["start-fg"], name="postfix")
-    net.wait_port("h", 4, 25, p)
-    return p
 
 
 SMTP_PLAIN = r'''

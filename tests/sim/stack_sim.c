@@ -203,8 +203,7 @@ static void setup(struct world *w, uint64_t seed)
 	c.config.tcp.sack = sim_rand(&w->net, 5) != 0;
 	c.config.tcp.timestamps = sim_rand(&w->net, 4) != 0;
 	c.config.tcp.window_scaling = sim_rand(&w->net, 6) != 0;
-	if (sim_rand(&w->net, 2))
-		c.config.tcp.cc = TCP_CC_NEWRENO;
+	c.config.tcp.cc = (enum tcp_cc_kind)sim_rand(&w->net, 3);
 	if (sim_rand(&w->net, 4) == 0)
 		c.config.tcp.rcvbuf_max = c.config.tcp.rcvbuf_init =
 			4000 + (uint32_t)sim_rand(&w->net, 30000);

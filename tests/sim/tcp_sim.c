@@ -195,7 +195,7 @@ static void choose_host(struct sim *s, int i)
 	t->sack = link_chance(l, 700);
 	t->window_scaling = link_chance(l, 800);
 	t->ecn = (enum tcp_ecn_mode)link_below(l, 3);
-	t->cc = link_chance(l, 500) ? TCP_CC_CUBIC : TCP_CC_NEWRENO;
+	t->cc = (enum tcp_cc_kind)link_below(l, 3);
 	t->rcvbuf_init = PICK(l, 2000, 5000, 20000, 131072);
 	t->sndbuf_init = PICK(l, 4000, 16384, 65536);
 	t->rcvbuf_max = t->sndbuf_max = PICK(l, 65536, 131072, 1048576);
@@ -213,7 +213,7 @@ static void choose_program(struct sim *s, int i)
 		.total = link_below(l, max),
 		.write_max = PICK(l, 10, 1000, 70000),
 		.read_max = PICK(l, 100, 5000, 100000),
-		.read_gap_us = PICK(l, 0, 0, 500, 20000),
+		.read_gap_us = PICK(l, 0, 0, 500, 20000, 250000),
 		.nodelay = link_chance(l, 400),
 		.cork = link_chance(l, 200),
 		.more = link_chance(l, 200),

@@ -151,7 +151,7 @@ static void set_up(struct link *l, uint64_t seed, bool trace)
 		l->h[i].env.tune.timestamps = link_chance(l, 800);
 		l->h[i].env.tune.ecn = TCP_ECN_ON;
 		l->h[i].env.tune.cc =
-			link_chance(l, 500) ? TCP_CC_CUBIC : TCP_CC_NEWRENO;
+			(enum tcp_cc_kind)link_below(l, 3);
 	}
 	/* forged ACKs make the two ends disagree: edges are not comparable */
 	l->lax = true;

@@ -56,7 +56,7 @@ class OptionCases:
 
     def test_congestion_control(self):
         s = self.sock()
-        for name in (b"reno", b"cubic"):
+        for name in (b"reno", b"bbr", b"cubic"):
             s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, name)
             got = s.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
             self.assertEqual(got.rstrip(b"\0"), name)

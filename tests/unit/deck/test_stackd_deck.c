@@ -336,10 +336,12 @@ static void random_device(uint64_t *s, unsigned i, FILE *f)
 
 static void random_tune(uint64_t *s, FILE *f)
 {
+	static const char *const cc[] = {"CUBIC", "NEWRENO", "BBR"};
+
 	fprintf(f, "TCP RTO_MIN %uUS DELACK %uMS KEEPIDLE %uS\n",
 		2000 + rnd(s, 100000), rnd(s, 501), 1 + rnd(s, 32767));
 	fprintf(f, "TCP ECN %s CC %s SACK %s\n", rnd(s, 2) ? "ON" : "PASSIVE",
-		rnd(s, 2) ? "CUBIC" : "NEWRENO", rnd(s, 2) ? "ON" : "OFF");
+		cc[rnd(s, 3)], rnd(s, 2) ? "ON" : "OFF");
 	fprintf(f, "TCP SNDBUF %u SNDBUF_MAX %uK\nIP TTL %u RA %s\n",
 		4096 + rnd(s, 100000), 200 + rnd(s, 10000), 1 + rnd(s, 255),
 		rnd(s, 2) ? "ON" : "OFF");

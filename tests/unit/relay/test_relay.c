@@ -2,10 +2,12 @@
  * test_relay.c: what passes a relay unchanged, what it costs, how it ends. The
  * far ends are real sockets, TCP over the loopback and AF_UNIX.
  */
+#include "relay/set.h"
 #include "relay_box.h"
 #include "unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -286,6 +288,59 @@ static void an_idle_relay_owns_nothing(void **state)
 /* ---- ends of other kinds
  * ------------------------------------------------------ */
 
+/* Descriptors in the epoll set, as the kernel counts them. */
+static unsigned in_set(const struct relay_set *s)
+{
+	char path[64], line[256];
+	unsigned n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", s->epfd);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		n += strncmp(line, "tfd:", 4) == 0;
+	fclose(f);
+	return n;
+}
+
+static void a_closed_descriptor_leaves_the_set(void **state)
+{
+	struct relay_box b;
+	unsigned before;
+	int copy;
+
+	(void)state;
+	relay_box_open(&b, false);
+	before = in_set(b.set);
+	/* as if it had been passed to us by somebody who keeps his */
+	copy = dup(b.relay.end[0].watch.fd);
+	relay_close_end(&b.relay, 0, false);
+	assert_int_equal(in_set(b.set), before - 1);
+	relay_watch_sole(&b.relay.end[1].watch);
+	relay_close_end(&b.relay, 1, false);
+	assert_int_equal(in_set(b.set), before - 2);
+	close(copy);
+	relay_box_close(&b);
+}
+
+static void sole_ends_with_the_descriptor(void **state)
+{
+	struct relay_box b;
+	int fd[2];
+
+	(void)state;
+	relay_box_open(&b, true);
+	relay_watch_sole(&b.relay.end[0].watch);
+	relay_close_end(&b.relay, 0, false);
+	relay_box_pair(true, fd);
+	assert_int_equal(relay_watch_add(b.set, &b.relay.end[0].watch, fd[0]),
+			 0);
+	assert_false(b.relay.end[0].watch.sole);
+	close(fd[1]);
+	relay_box_close(&b);
+}
+
 static void idle_time_out_ends_it(void **state)
 {
 	struct relay_box b;
@@ -400,6 +455,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(bulk_is_unchanged),
 	cmocka_unit_test(a_slow_reader_stops_the_writer),
 	cmocka_unit_test(an_idle_relay_owns_nothing),
+	cmocka_unit_test(a_closed_descriptor_leaves_the_set),
+	cmocka_unit_test(sole_ends_with_the_descriptor),
 	cmocka_unit_test(idle_time_out_ends_it),
 	cmocka_unit_test(kill_resets_both),
 	cmocka_unit_test(injected_bytes_come_first),

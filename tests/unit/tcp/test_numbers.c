@@ -204,7 +204,9 @@ static void controllers_have_linux_names(void **state)
 	assert_string_equal(tcp_cc_name(TCP_CC_CUBIC), "cubic");
 	assert_int_equal(tcp_cc_by_name("reno", &k), 0);
 	assert_int_equal(k, TCP_CC_NEWRENO);
-	assert_int_equal(tcp_cc_by_name("bbr", &k), -ENOENT);
+	assert_int_equal(tcp_cc_by_name("bbr", &k), 0);
+	assert_int_equal(k, TCP_CC_BBR);
+	assert_int_equal(tcp_cc_by_name("vegas", &k), -ENOENT);
 }
 
 /* ---- secret numbers ------------------------------------------------- */

@@ -1,6 +1,10 @@
 /* Handshakes over memory with keys in the key process. */
 #include "fixture.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* ---- it works ------------------------------------------------------------ */
 
 static void check_bytes(struct two *t)
@@ -79,7 +83,71 @@ static void rsa_key_transport(void **state)
 	talk_as(*state, "RSA", TLS_1_2, true, "009C");
 }
 
+/* ---- a refusal in clear -------------------------------------------------- */
+
+/* The server hears these bytes where the client's Finished should be; its
+ * error. */
+static struct tls_error instead_of_finished(struct fix *f, const void *bytes,
+					    size_t len, size_t per_pull)
+{
+	struct tls_policy_spec cs = fix_client(f), ss = fix_server(f, "EC");
+	struct pipe *p = pipe_new();
+	struct tls_policy *cp, *sp;
+	struct tls_session *c, *s;
+	struct tls_error e;
+	char why[TLS_WHY_MAX];
+
+	assert_int_equal(tls_policy_new(&cs, &cp, why), 0);
+	assert_int_equal(tls_policy_new(&ss, &sp, why), 0);
+	assert_int_equal(
+		tls_session_new(cp, "server.test", &pipe_io, &p->client, &c),
+		0);
+	assert_int_equal(tls_session_new(sp, NULL, &pipe_io, &p->server, &s),
+			 0);
+	assert_int_equal(tls_session_handshake(c), -EAGAIN);
+	assert_int_equal(tls_session_handshake(s), -EAGAIN);
+	memcpy(p->up.buf, bytes, len);
+	p->up.len = len;
+	p->up.per_pull = per_pull;
+	assert_int_equal(tls_session_handshake(s), -EPROTO);
+	tls_session_error(s, &e);
+	assert_int_equal(e.alert_received, e.kind == TLS_ERR_ALERT);
+	assert_int_equal(e.kind == TLS_ERR_ALERT,
+			 strstr(e.text, "CA is unknown") != NULL);
+	tls_session_free(c);
+	tls_session_free(s);
+	tls_policy_unref(cp);
+	tls_policy_unref(sp);
+	free(p);
+	fix_forget(f, &ss);
+	e.text = "";
+	return e;
+}
+
+static void an_alert_in_clear_is_understood(void **state)
+{
+	static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 48};
+	static const uint8_t odd[] = {21, 3, 3, 0, 2, 7, 48};
+	static const uint8_t data[] = {23, 3, 3, 0, 2, 2, 48};
+
+	for (size_t per_pull = 0; per_pull < 9; per_pull++) {
+		struct tls_error e = instead_of_finished(
+			*state, alert, sizeof alert, per_pull);
+
+		assert_int_equal(e.kind, TLS_ERR_ALERT);
+		assert_int_equal(e.alert, 48);
+	}
+	assert_int_not_equal(
+		instead_of_finished(*state, odd, sizeof odd, 0).kind,
+		TLS_ERR_ALERT);
+	assert_int_not_equal(
+		instead_of_finished(*state, data, sizeof data, 0).kind,
+		TLS_ERR_ALERT);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(an_alert_in_clear_is_understood,
+					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(tls13_with_an_ec_key, fix_setup,
 					fix_teardown),
 	cmocka_unit_test_setup_teardown(tls13_with_an_rsa_key, fix_setup,

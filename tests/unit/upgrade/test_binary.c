@@ -210,8 +210,107 @@ static void postgres_client_upgrades(void **state)
 	is(u, UPGRADE_WAIT);
 	says(u, C, "N");
 	hears_bytes(u, C, BYTES(PG_START));
-	is(u, UPGRADE_SECURE);
 	says_bytes(u, W, BYTES(PG_START));
+	is(u, UPGRADE_WAIT);
+	hears_bytes(u, W, BYTES('R', 0, 0, 0, 8, 0, 0, 0, 0, 'Z'));
+	is(u, UPGRADE_SECURE);
+	says_bytes(u, C, BYTES('R', 0, 0, 0, 8, 0, 0, 0, 0, 'Z'));
+	upgrade_free(u);
+}
+
+/* A client that is past TLS, with its startup message said. */
+static struct upgrade *postgres_client(void)
+{
+	struct upgrade *u = begin(UPGRADE_POSTGRES, UPGRADE_CLIENT, true);
+
+	says_bytes(u, W, BYTES(PG_SSL));
+	hears(u, W, "S");
+	upgrade_secured(u);
+	hears_bytes(u, C, BYTES(PG_START));
+	says_bytes(u, W, BYTES(PG_START));
+	return u;
+}
+
+#define PG_OFFER(length) 'R', 0, 0, 0, length, 0, 0, 0, 10
+#define PG_SCRAM "SCRAM-SHA-256"
+
+static void postgres_client_is_not_offered_channel_binding(void **state)
+{
+	static const char offer[] = {PG_OFFER(42)};
+	static const char rest[] = {PG_OFFER(23)};
+	char all[64], want[64];
+	struct upgrade *u;
+
+	(void)state;
+	/* with a name behind each zero byte, and one for the list */
+	memcpy(all, offer, sizeof offer);
+	memcpy(all + 9, PG_SCRAM "-PLUS\0" PG_SCRAM "\0", 34);
+	memcpy(want, rest, sizeof rest);
+	memcpy(want + 9, PG_SCRAM "\0", 15);
+	for (size_t piece = 1; piece <= 43; piece++) {
+		u = postgres_client();
+		/* a notice, and the version, may come first */
+		hears_bytes(u, W, BYTES('N', 0, 0, 0, 5, 0));
+		says_bytes(u, C, BYTES('N', 0, 0, 0, 5, 0));
+		for (size_t at = 0; at < 43; at += piece) {
+			is(u, UPGRADE_WAIT);
+			hears_bytes(u, W, all + at, MIN(piece, 43 - at));
+		}
+		is(u, UPGRADE_SECURE);
+		says_bytes(u, C, want, 24);
+		upgrade_free(u);
+	}
+}
+
+static void postgres_client_hears_other_answers(void **state)
+{
+	static const uint8_t endless[] = {'N', 0, 0, 0, 4};
+	static uint8_t large[UPGRADE_BUF_MAX] = {'R', 0x7f, 0, 0, 0,
+						 0,   0,    0, 10};
+	struct upgrade *u = postgres_client();
+
+	(void)state;
+	hears_bytes(u, W, BYTES('E', 0, 0, 0, 9, 'M', 'n', 'o', 0, 0));
+	is(u, UPGRADE_SECURE);
+	says_bytes(u, C, BYTES('E', 0, 0, 0, 9, 'M', 'n', 'o', 0, 0));
+	upgrade_free(u);
+	u = postgres_client(); /* an offer without an end passes as it is */
+	hears_bytes(u, W, large, sizeof large);
+	is(u, UPGRADE_SECURE);
+	says_bytes(u, C, large, sizeof large);
+	upgrade_free(u);
+	u = postgres_client(); /* nor are lengths believed */
+	hears_bytes(u, W, BYTES('N', 0, 0, 0, 3, 0, 0));
+	is(u, UPGRADE_SECURE);
+	upgrade_free(u);
+	u = postgres_client();
+	for (int i = 0; i <= UPGRADE_LINES_MAX; i++)
+		hears_bytes(u, W, endless, sizeof endless);
+	fails(u, "no end");
+	upgrade_free(u);
+}
+
+/* What does not fit waits, and goes on as the wire takes it. */
+static void postgres_client_has_a_long_startup(void **state)
+{
+	static uint8_t more[UPGRADE_BUF_MAX];
+	struct upgrade *u = begin(UPGRADE_POSTGRES, UPGRADE_CLIENT, true);
+	uint8_t out[UPGRADE_BUF_MAX];
+
+	(void)state;
+	says_bytes(u, W, BYTES(PG_SSL));
+	hears(u, W, "S");
+	upgrade_secured(u);
+	hears_bytes(u, C, BYTES(PG_START));
+	hears_bytes(u, C, more, sizeof more);
+	is(u, UPGRADE_WAIT);
+	assert_int_equal(upgrade_input(u, C, more, sizeof more),
+			 sizeof more - 16);
+	assert_int_equal(upgrade_input(u, C, more, 1), 0);
+	assert_int_equal(upgrade_output(u, W, out, sizeof out), sizeof out);
+	assert_int_equal(upgrade_output(u, W, out, sizeof out), sizeof out);
+	assert_int_equal(upgrade_output(u, W, out, sizeof out), 0);
+	is(u, UPGRADE_WAIT);
 	upgrade_free(u);
 }
 
@@ -317,6 +416,23 @@ static void telnet_server_passes_over_other_options(void **state)
 	upgrade_free(u);
 }
 
+/* ClientHello may follow FOLLOWS at once: it stays on the wire. */
+static void telnet_server_reads_no_handshake(void **state)
+{
+	struct upgrade *u = begin(UPGRADE_TELNET, UPGRADE_SERVER, true);
+
+	(void)state;
+	assert_int_equal(upgrade_want(u, W), UPGRADE_BUF_MAX);
+	hears_bytes(u, W, BYTES(WILL_TLS));
+	assert_int_equal(upgrade_want(u, W), 6);
+	assert_int_equal(upgrade_want(u, C), UPGRADE_BUF_MAX);
+	hears_bytes(u, W, BYTES(255, 250, 46, 1));
+	assert_int_equal(upgrade_want(u, W), 2);
+	hears_bytes(u, W, BYTES(255, 240));
+	is(u, UPGRADE_TLS_NOW);
+	upgrade_free(u);
+}
+
 static void telnet_client_upgrades(void **state)
 {
 	struct upgrade *u = begin(UPGRADE_TELNET, UPGRADE_CLIENT, true);
@@ -374,10 +490,14 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(postgres_client_upgrades),
 	cmocka_unit_test(postgres_client_is_refused),
 	cmocka_unit_test(postgres_requests_have_a_limit),
+	cmocka_unit_test(postgres_client_is_not_offered_channel_binding),
+	cmocka_unit_test(postgres_client_hears_other_answers),
+	cmocka_unit_test(postgres_client_has_a_long_startup),
 	cmocka_unit_test(telnet_server_upgrades),
 	cmocka_unit_test(telnet_server_is_refused),
 	cmocka_unit_test(telnet_server_refuses_data),
 	cmocka_unit_test(telnet_server_passes_over_other_options),
+	cmocka_unit_test(telnet_server_reads_no_handshake),
 	cmocka_unit_test(telnet_client_upgrades),
 	cmocka_unit_test(telnet_client_refuses_clear_servers),
 	cmocka_unit_test(telnet_subnegotiations_have_a_limit),

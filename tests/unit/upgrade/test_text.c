@@ -152,7 +152,9 @@ static struct upgrade *imap_server(bool required)
 
 	hears(u, C, "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] Dovecot\r\n");
 	says(u, W,
-	     "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] Dovecot\r\n");
+	     required ? "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] "
+			"Dovecot\r\n"
+		      : "* OK [CAPABILITY IMAP4rev1 STARTTLS] Dovecot\r\n");
 	return u;
 }
 
@@ -200,6 +202,10 @@ static void imap_server_may_stay_clear(void **state)
 	struct upgrade *u = imap_server(false);
 
 	(void)state;
+	hears(u, W, "z CAPABILITY\r\n");
+	says(u, W,
+	     "* CAPABILITY IMAP4rev1 STARTTLS\r\n"
+	     "z OK CAPABILITY completed\r\n");
 	hears(u, W, "a login me secret\r\nb noop\r\n");
 	is(u, UPGRADE_STAY_CLEAR);
 	says(u, C, "a login me secret\r\nb noop\r\n");
@@ -302,6 +308,9 @@ static void pop3_server_may_stay_clear(void **state)
 
 	(void)state;
 	hears(u, C, "+OK\r\n");
+	says(u, W, "+OK\r\n");
+	hears(u, W, "CAPA\r\n");
+	says(u, W, "+OK\r\nUSER\r\nSTLS\r\n.\r\n");
 	hears(u, W, "USER x\r\n");
 	is(u, UPGRADE_STAY_CLEAR);
 	says(u, C, "USER x\r\n");
