@@ -577,6 +577,15 @@ static int finish(struct tls_session *s)
 	return 0;
 }
 
+/* The peer's end came behind a piece of a record: the library says -EAGAIN for
+ * the piece and would see the end at its next pull, but of an end no event
+ * tells a second time. */
+static bool ends_in_a_record(const struct tls_session *s, int r)
+{
+	return r == GNUTLS_E_AGAIN && s->eof &&
+	       gnutls_record_get_direction(s->gs) == 0;
+}
+
 int tls_session_handshake(struct tls_session *s)
 {
 	int r;
@@ -590,6 +599,8 @@ int tls_session_handshake(struct tls_session *s)
 		/* a warning, or a signal, is no reason to stop */
 	} while (r == GNUTLS_E_INTERRUPTED ||
 		 (r == GNUTLS_E_WARNING_ALERT_RECEIVED && s->odd++ < ODD_MAX));
+	if (ends_in_a_record(s, r))
+		r = gnutls_handshake(s->gs);
 	s->want_out =
 		r == GNUTLS_E_AGAIN && gnutls_record_get_direction(s->gs) == 1;
 	if (r == GNUTLS_E_AGAIN)

@@ -39,13 +39,16 @@ def stopped(pid):
     return True
 
 
-@contextlib.contextmanager
 def nobody_signs(px):
     """Every handshake that begins in here lasts until the end of it."""
-    pid = px.key_process()
+    return frozen(px.key_process())
+
+
+@contextlib.contextmanager
+def frozen(pid):
     os.kill(pid, signal.SIGSTOP)
     try:
-        wait_for(lambda: stopped(pid), "the key process to stop", 60)
+        wait_for(lambda: stopped(pid), f"process {pid} to stop", 60)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
@@ -101,6 +104,10 @@ def talks(s, word, times=1):
     for _ in range(times):
         s.sendall(word)
         check_equal(exactly(s, len(word)), word, "echo")
+
+
+def rows(px, *words):
+    return json.loads(px.ctl("--json", "QUERY", "FLOWS", *words))
 
 
 def in_handshake(px, n):
@@ -192,33 +199,66 @@ def test_ends_in_mid_handshake(net):
     them is left."""
     make_keys()
     Server(net, 4, 7000, echo)
-    lines = [CLEAR, "TIMEOUT HANDSHAKE 3S", SECURE, BOTH]
-    px = Proxy(net, lines)
+    def deck(time):
+        return [CLEAR, "TIMEOUT HANDSHAKE 90S", SECURE,
+                f"TIMEOUT HANDSHAKE {time}", BOTH]
+
+    px = Proxy(net, deck("1S"))
     talks(tls(dial(net, 4, 9992)), b"warm")
+    wait_for(lambda: px.counter("connections") == 0, "the first to end", 60)
     before = descriptors(real_pid(px))
     with nobody_signs(px):
         gone = [dial(net, 4, 9992) for _ in range(20)]
         for s in gone:
             s.sendall(hello())
-        stay = [Shaker(net, 6, 9993) for _ in range(20)]
-        in_handshake(px, 40)
+        in_handshake(px, 20)
+        for row in rows(px, "PORT", "9992")[:3]:
+            px.ctl("RESET", "FLOW", str(row["id"]))
         for s in gone:
             reset(s)
-        rows = json.loads(px.ctl("--json", "QUERY", "FLOWS", "PORT", "9993"))
-        for row in rows[:3]:
-            px.ctl("RESET", "FLOW", str(row["id"]))
         # time-outs come although no worker answers
-        wait_for(lambda: px.counter("connections") == 0,
+        late = [Shaker(net, 6, 9993) for _ in range(20)]
+        wait_for(lambda: px.counter("ended", "client-tls") == 20,
                  "time-outs of handshakes", 60)
-        talks(dial(net, 4, 9001), b"clear")
-    for c in stay:
+        with dial(net, 4, 9001) as s:
+            talks(s, b"clear")
+    for c in late:
         check(not c.finished(), "a handshake that had timed out")
-    px.logged("CPLT611W", "client-tls", "time-out in the handshake")
-    px.logged("CPLT611W", " 9993 ", "operator", "RESET")
+    px.logged("CPLT611W", " 9993 ", "client-tls", "time-out in the handshake")
+    px.logged("CPLT611W", " 9992 ", "operator", "RESET")
+    wait_for(lambda: px.counter("connections") == 0, "all to end", 60)
     wait_for(lambda: descriptors(real_pid(px)) <= before + 4,
              "descriptors of dead handshakes to be closed", 60)
+    px.reload(deck("90S"))
     talks(tls(dial(net, 4, 9992)), b"after")
     talks(tls(dial(net, 6, 9993)), b"both sides")
+    px.stop()
+
+
+@options(seconds=120)
+def test_an_end_inside_a_record(net):
+    """A client that goes when a part of a record has come, handshake or not,
+    is gone: no time-out is waited for."""
+    make_keys()
+    Server(net, 4, 7000, echo)
+    px = Proxy(net, ["TIMEOUT HANDSHAKE 600S", SECURE])
+    pieces = (1, 4, 5, 40)
+    some = [dial(net, 4, 9992) for _ in pieces]
+    open_ones = [tls(dial(net, 4, 9992)) for _ in pieces]
+    for s in open_ones:
+        talks(s, b"x")
+    # piece and end are seen at once
+    with frozen(real_pid(px)):
+        for n, s in zip(pieces, some):
+            s.sendall(hello()[:n])
+            s.close()
+        for n, s in zip(pieces, open_ones):
+            raw = socket.socket(fileno=s.detach())
+            raw.sendall((b"\x17\x03\x03\x00\xff" + bytes(50))[:n])
+            raw.close()
+    wait_for(lambda: px.counter("connections") == 0, "their ends", 60)
+    check_equal((px.counter("ended", "client-tls"),
+                 px.counter("ended", "client-reset")), (4, 4), "ends")
     px.stop()
 
 
