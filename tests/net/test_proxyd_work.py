@@ -112,8 +112,11 @@ def rows(px, *words):
 
 def in_handshake(px, n):
     """Waits until n clients have begun theirs."""
-    wait_for(lambda: px.ctl("QUERY", "FLOWS", "STATE", "client-tls").count(
-        "client-tls") >= n, f"{n} connections in handshake", 60)
+    try:
+        wait_for(lambda: len(rows(px, "STATE", "client-tls")) >= n,
+                 f"{n} connections in handshake", 60)
+    except Failure as e:
+        raise Failure(f"{e}: {rows(px)}") from None
 
 
 # ---- handshakes ----------------------------------------------------------------
