@@ -77,6 +77,7 @@ static const struct command {
 	{"DRAIN", proxyd_deck_cmd_drain, ONCE},
 	{"LOG", proxyd_deck_cmd_log, ONCE},
 	{"METRICS", proxyd_deck_cmd_metrics, ONCE},
+	{"SUBTASK", proxyd_deck_cmd_subtask, ONCE},
 	{"COMPANY", cmd_licence, 0},
 	{"CPUID", cmd_licence, 0},
 	{"LICENSE", cmd_licence, 0},
@@ -174,7 +175,9 @@ static void init(struct proxyd_deck *d)
 		.interval_s = PROXYD_INTERVAL_S,
 		.conn_max = PROXYD_CONN_MAX,
 		.flow_max = PROXYD_FLOW_MAX,
-		.drain = DUR_S(300),
+		.handshake_max = PROXYD_HANDSHAKE_MAX,
+		.drain = PROXYD_DRAIN,
+		.stop = PROXYD_STOP,
 	};
 }
 

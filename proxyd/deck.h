@@ -20,6 +20,7 @@
 #define PROXYD_RULES_MAX 64   /* ALLOW and DENY in force at once */
 #define PROXYD_HOSTS_MAX 1024
 #define PROXYD_WHO_MAX 32
+#define PROXYD_SUBTASKS_MAX 64 /* POOL_THREADS_MAX */
 
 struct proxyd_side {
 	uint8_t family; /* IP_V4, IP_V6; of servers also IP_NONE: ANY */
@@ -99,9 +100,12 @@ struct proxyd_deck {
 	char name[PROXYD_NAME_MAX + 1]; /* of this proxyd */
 	char job[DECK_JOB_MAX + 1];
 	uint32_t interval_s;
-	uint32_t conn_max; /* connections in all */
-	uint32_t flow_max; /* UDP flows in all */
-	dur_t drain;       /* how long DRAIN waits */
+	uint32_t conn_max;      /* connections in all */
+	uint32_t flow_max;      /* UDP flows in all */
+	uint32_t handshake_max; /* handshakes that wait for their first turn */
+	uint32_t subtasks;      /* SUBTASK; 0: one for each processor */
+	dur_t drain;            /* how long DRAIN waits */
+	dur_t stop;             /* how long SIGTERM waits */
 	enum proxyd_log log;
 	uint16_t ftp_lo, ftp_hi; /* ports of data connections, 0 = any */
 	char metrics[108];

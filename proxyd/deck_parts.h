@@ -17,6 +17,9 @@
 #define PROXYD_INTERVAL_S 120
 #define PROXYD_CONN_MAX 16384
 #define PROXYD_FLOW_MAX 4096
+#define PROXYD_HANDSHAKE_MAX 1024
+#define PROXYD_DRAIN DUR_S(300)
+#define PROXYD_STOP DUR_S(30)
 
 /* A deck while it is read. */
 struct proxyd_deck_builder {
@@ -37,7 +40,8 @@ proxyd_deck_fn proxyd_deck_cmd_proxy, proxyd_deck_cmd_sni,
 	proxyd_deck_cmd_balance, proxyd_deck_cmd_health,
 	proxyd_deck_cmd_timeout, proxyd_deck_cmd_limit, proxyd_deck_cmd_header,
 	proxyd_deck_cmd_access, proxyd_deck_cmd_host, proxyd_deck_cmd_ftpports,
-	proxyd_deck_cmd_drain, proxyd_deck_cmd_log, proxyd_deck_cmd_metrics;
+	proxyd_deck_cmd_drain, proxyd_deck_cmd_log, proxyd_deck_cmd_metrics,
+	proxyd_deck_cmd_subtask;
 
 /* What is in force before the first command. */
 void proxyd_deck_defaults(struct proxyd_settings *s);

@@ -55,17 +55,31 @@ static void print_proxies(const struct proxyd_deck *d, FILE *out)
 	}
 }
 
+static void print_drain(const struct proxyd_deck *d, FILE *out)
+{
+	char drain[DECK_UNIT_TEXT_MAX], stop[DECK_UNIT_TEXT_MAX];
+
+	if (d->drain.ns == PROXYD_DRAIN.ns && d->stop.ns == PROXYD_STOP.ns)
+		return;
+	fprintf(out, "DRAIN %s", deck_format_dur(d->drain.ns, drain));
+	if (d->stop.ns != PROXYD_STOP.ns)
+		fprintf(out, " %s", deck_format_dur(d->stop.ns, stop));
+	fputc('\n', out);
+}
+
 static void print_limits(const struct proxyd_deck *d, FILE *out)
 {
 	static const char *const logs[] = {"ALL", "FAILURES", "NONE"};
-	char text[DECK_UNIT_TEXT_MAX];
 
 	if (d->conn_max != PROXYD_CONN_MAX)
 		fprintf(out, "LIMIT CONNECTIONS %u\n", d->conn_max);
 	if (d->flow_max != PROXYD_FLOW_MAX)
 		fprintf(out, "LIMIT UDPFLOWS %u\n", d->flow_max);
-	if (d->drain.ns != DUR_S(300).ns)
-		fprintf(out, "DRAIN %s\n", deck_format_dur(d->drain.ns, text));
+	if (d->handshake_max != PROXYD_HANDSHAKE_MAX)
+		fprintf(out, "LIMIT HANDSHAKES %u\n", d->handshake_max);
+	if (d->subtasks)
+		fprintf(out, "SUBTASK %u\n", d->subtasks);
+	print_drain(d, out);
 	if (d->ftp_lo)
 		fprintf(out, "FTPPORTS %u-%u\n", d->ftp_lo, d->ftp_hi);
 	if (d->log != PROXYD_LOG_ALL)

@@ -24,6 +24,7 @@ void proxyd_deck_defaults(struct proxyd_settings *s)
 		.udp_timeout = DUR_S(30),
 	};
 	tlsdeck_init(&s->tls);
+	s->tls.two_sides = true;
 }
 
 /* ---- BALANCE, HEALTH, TIMEOUT
@@ -91,10 +92,10 @@ void proxyd_deck_cmd_timeout(struct proxyd_deck_builder *b, struct deck_args *a)
 
 void proxyd_deck_cmd_limit(struct proxyd_deck_builder *b, struct deck_args *a)
 {
-	static const char *const words[] = {"CONNECTIONS", "CLIENT",
-					    "UDPFLOWS"};
+	static const char *const words[] = {"CONNECTIONS", "CLIENT", "UDPFLOWS",
+					    "HANDSHAKES"};
 	uint32_t *const which[] = {&b->d->conn_max, &b->set.client_max,
-				   &b->d->flow_max};
+				   &b->d->flow_max, &b->d->handshake_max};
 	unsigned i;
 
 	if (!deck_args_word(a, "kind", words, ARRAY_SIZE(words), &i))
@@ -194,6 +195,15 @@ void proxyd_deck_cmd_ftpports(struct proxyd_deck_builder *b,
 void proxyd_deck_cmd_drain(struct proxyd_deck_builder *b, struct deck_args *a)
 {
 	(void)read_dur(a, "time", 0, &b->d->drain);
+	if (deck_args_more(a))
+		(void)read_dur(a, "time of SIGTERM", 0, &b->d->stop);
+	deck_args_end(a);
+}
+
+void proxyd_deck_cmd_subtask(struct proxyd_deck_builder *b, struct deck_args *a)
+{
+	(void)deck_args_u32(a, "threads", 1, PROXYD_SUBTASKS_MAX,
+			    &b->d->subtasks);
 	deck_args_end(a);
 }
 

@@ -35,6 +35,10 @@ static void each(const struct proxyd *pd, counter_fn *fn, void *arg)
 	by_side(c->handshakes, "handshakes", fn, arg);
 	by_side(c->handshakes_failed, "handshakes_failed", fn, arg);
 	by_side(c->resumed, "resumed", fn, arg);
+	fn(arg, "handshakes_refused", NULL, NULL, c->handshakes_refused, true);
+	if (pd->handshakes)
+		fn(arg, "handshakes_waiting", NULL, NULL,
+		   relay_handshakes_waiting(pd->handshakes), false);
 	fn(arg, "ftp_data", NULL, NULL, c->ftp_data, true);
 	fn(arg, "udp_flows_begun", NULL, NULL, c->udp_flows, true);
 	by_side(c->udp_datagrams, "udp_datagrams", fn, arg);

@@ -5,8 +5,9 @@
  *   handshake -> relay -> end
  *
  * Each stage runs in the function of the client's or the server's watch and
- * has one timer. What fails before the relay ends in flow_fail(): the client
- * sees a reset, or an alert if it speaks TLS, never an orderly end.
+ * has one timer. Handshakes are made by worker threads (relay/handshake.h).
+ * What fails before the relay ends in flow_fail(): the client sees a reset, or
+ * an alert if it speaks TLS, never an orderly end.
  */
 #include "client/couplet.h"
 #include "clients.h"
@@ -36,7 +37,7 @@ static_assert(ARRAY_SIZE(state_names) == FLOW_RELAY + 1, "a name for each");
 static const char *const end_names[] = {
 	"ok",   "client-reset", "server-reset", "client-tls", "server-tls",
 	"idle", "connect",      "name",         "no-target",  "header",
-	"ftp",  "operator",     "memory",
+	"ftp",  "operator",     "memory",       "busy",
 };
 static_assert(ARRAY_SIZE(end_names) == FLOW_END__COUNT, "a name for each");
 
@@ -110,31 +111,30 @@ static void bury(struct flow *f, enum flow_end why, const char *text)
 	relay_bury(pd->set, &f->corpse, f);
 }
 
-/* What came from the client is read and thrown away, so that closing does not
- * turn the alert that we sent into a reset. */
-static void close_after_alert(struct flow *f)
+/* A handshake that is under way: a client with TLS hears why by an alert. */
+static void drop_handshakes(struct flow *f, enum flow_end why)
 {
-	struct relay_end *e = &f->relay.end[0];
-	char *scratch = relay_scratch(f->relay.set);
+	for (int i = 0; i < 2; i++) {
+		bool tell = i == 0 && why != FLOW_END_CLIENT_RESET;
 
-	(void)!shutdown(e->watch.fd, SHUT_WR);
-	for (int i = 0; i < 16; i++) {
-		if (relay_clear.recv(e, scratch, RELAY_CHUNK) <= 0)
-			break;
+		if (f->shake[i])
+			relay_handshake_drop(f->shake[i],
+					     tell ? ALERT_INTERNAL_ERROR : 0);
+		f->shake[i] = NULL;
 	}
-	relay_close_end(&f->relay, 0, false);
 }
 
 void flow_fail(struct flow *f, enum flow_end why, const char *text)
 {
 	struct relay_end *client = &f->relay.end[0];
 
+	drop_handshakes(f, why);
 	relay_close_end(&f->relay, 1, true);
 	if (client->tls && why != FLOW_END_CLIENT_RESET) {
 		/* a failed handshake has sent its own */
 		if (client->io == &relay_tls)
 			tls_session_alert(client->tls, ALERT_INTERNAL_ERROR);
-		close_after_alert(f);
+		relay_hang_up(f->relay.set, client);
 	}
 	relay_abandon(&f->relay, true);
 	bury(f, why, text);
@@ -145,7 +145,7 @@ static void fail_errno(struct flow *f, enum flow_end why, int error)
 	flow_fail(f, why, strerror(-error));
 }
 
-void flow_fail_tls(struct flow *f, int side)
+static void fail_tls(struct flow *f, int side)
 {
 	struct tls_error e;
 	char text[TEXT_MAX];
@@ -280,29 +280,55 @@ static void begin_relay(struct flow *f)
 /* ---- the server's side
  * ---------------------------------------------------------- */
 
-static void handshake_done(struct flow *f, int side)
+bool flow_go_tls(struct flow *f, int side)
 {
+	if (relay_handshake_go(f->shake[side]) == 0)
+		return true;
+	f->px->pd->count.handshakes_refused++;
+	flow_fail(f, FLOW_END_BUSY,
+		  "as many as LIMIT HANDSHAKES wait for a worker");
+	return false;
+}
+
+bool flow_begin_tls(struct flow *f, int side, relay_handshake_fn *done)
+{
+	struct proxy *px = f->px;
+	int r = relay_handshake_new(px->pd->handshakes, &f->relay.end[side],
+				    side ? px->tls.server : px->tls.client,
+				    side ? f->target->host : NULL, false, done,
+				    f, &f->shake[side]);
+
+	if (r < 0)
+		fail_errno(f, FLOW_END_MEMORY, r);
+	return r == 0;
+}
+
+bool flow_end_tls(struct flow *f, int side, int result)
+{
+	struct proxyd_counters *c = &f->px->pd->count;
 	struct tls_info info;
 
+	f->shake[side] = NULL;
+	if (result < 0) {
+		fail_tls(f, side);
+		return false;
+	}
 	tls_session_info(f->relay.end[side].tls, &info);
-	f->px->pd->count.handshakes[side]++;
-	f->px->pd->count.resumed[side] += info.resumed;
+	c->handshakes[side]++;
+	c->resumed[side] += info.resumed;
+	return true;
+}
+
+static void server_secured(void *arg, int result)
+{
+	if (flow_end_tls(arg, 1, result))
+		begin_relay(arg);
 }
 
 static void on_server_handshake(struct relay_watch *w, mono_t now)
 {
-	struct flow *f = container_of(w, struct flow, relay.end[1].watch);
-	int r = relay_tls_handshake(&f->relay.end[1]);
-
 	(void)now;
-	if (r == -EAGAIN)
-		return;
-	if (r < 0) {
-		flow_fail_tls(f, 1);
-		return;
-	}
-	handshake_done(f, 1);
-	begin_relay(f);
+	(void)!flow_go_tls(container_of(w, struct flow, relay.end[1].watch), 1);
 }
 
 static void local_of(const struct flow *f, struct ip_port *ret)
@@ -340,7 +366,6 @@ static bool send_header(struct flow *f)
 void flow_connected(struct flow *f)
 {
 	struct relay_end *e = &f->relay.end[1];
-	int r;
 
 	if (!send_header(f)) {
 		relay_close_end(&f->relay, 1, true);
@@ -352,13 +377,10 @@ void flow_connected(struct flow *f)
 		return;
 	}
 	stage(f, FLOW_SERVER_TLS, f->px->conf.set.handshake_timeout);
-	r = relay_tls_begin(e, f->px->tls.server, f->target->host);
-	if (r < 0) {
-		fail_errno(f, FLOW_END_MEMORY, r);
+	if (!flow_begin_tls(f, 1, server_secured))
 		return;
-	}
 	e->watch.fn = on_server_handshake;
-	on_server_handshake(&e->watch, relay_now(f->relay.set));
+	(void)!flow_go_tls(f, 1);
 }
 
 void flow_dial_failed(struct flow *f, int error)
@@ -428,27 +450,27 @@ static void pick_target(struct flow *f)
 /* ---- the client's side
  * ---------------------------------------------------------- */
 
+static void client_secured(void *arg, int result)
+{
+	struct flow *f = arg;
+
+	if (!flow_end_tls(f, 0, result))
+		return;
+	f->relay.end[0].watch.fn = on_client_waits;
+	pick_target(f);
+}
+
 static void on_client_handshake(struct relay_watch *w, mono_t now)
 {
-	struct flow *f = container_of(w, struct flow, relay.end[0].watch);
-	int r = relay_tls_handshake(&f->relay.end[0]);
-
 	(void)now;
-	if (r == -EAGAIN)
-		return;
-	if (r < 0) {
-		flow_fail_tls(f, 0);
-		return;
-	}
-	handshake_done(f, 0);
-	w->fn = on_client_waits;
-	pick_target(f);
+	if (w->ready & RELAY_IN) /* a server has nothing to say first */
+		(void)!flow_go_tls(
+			container_of(w, struct flow, relay.end[0].watch), 0);
 }
 
 static void begin_client_tls(struct flow *f)
 {
 	struct relay_end *e = &f->relay.end[0];
-	int r;
 
 	e->watch.fn = on_client_waits;
 	if (!f->px->tls.client || ftp_flow_explicit(f->px, 0)) {
@@ -456,14 +478,10 @@ static void begin_client_tls(struct flow *f)
 		return;
 	}
 	stage(f, FLOW_CLIENT_TLS, f->px->conf.set.handshake_timeout);
-	r = relay_tls_begin(e, f->px->tls.client, NULL);
-	if (r < 0) {
-		fail_errno(f, FLOW_END_MEMORY, r);
+	if (!flow_begin_tls(f, 0, client_secured))
 		return;
-	}
 	e->watch.fn = on_client_handshake;
-	if (e->watch.ready & RELAY_IN)
-		on_client_handshake(&e->watch, relay_now(f->relay.set));
+	on_client_handshake(&e->watch, relay_now(f->relay.set));
 }
 
 /* ---- what stands in front

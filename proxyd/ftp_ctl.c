@@ -88,46 +88,44 @@ static void set_watches(struct ftp_flow *ff)
 {
 	ff->f->relay.end[0].watch.fn = on_control0;
 	ff->f->relay.end[1].watch.fn = on_control1;
-	ff->handshaking = false;
 }
 
-static enum step handshake(struct ftp_flow *ff, int side)
-{
-	struct relay_end *e = &ff->f->relay.end[side];
-	int r = relay_tls_handshake(e);
+static void run(struct ftp_flow *ff);
 
-	if (r == -EAGAIN)
-		return STEP_WAIT;
-	if (r < 0) {
-		flow_fail_tls(ff->f, side);
-		return STEP_OVER;
-	}
-	ff->f->px->pd->count.handshakes[side]++;
-	ff->handshaking = false;
-	ftp_tls_done(&ff->ftp);
-	return STEP_ON;
+static void secured(struct flow *f, int side, int result)
+{
+	if (!flow_end_tls(f, side, result))
+		return;
+	ftp_tls_done(&f->ftp->ftp);
+	run(f->ftp);
+}
+
+static void client_secured(void *arg, int result)
+{
+	secured(arg, 0, result);
+}
+
+static void server_secured(void *arg, int result)
+{
+	secured(arg, 1, result);
 }
 
 static enum step start_tls(struct ftp_flow *ff, int side)
 {
 	struct flow *f = ff->f;
-	struct tls_policy *p = side ? f->px->tls.server : f->px->tls.client;
-	int r;
 
-	if (ff->handshaking)
-		return handshake(ff, side);
-	if (!all_sent(ff, side))
-		return STEP_WAIT;
-	/* what was sent in the clear behind AUTH must not count as said
-	 * under TLS */
-	if (ff->rest[side].len)
-		return fail(ff, FLOW_END_FTP, "clear text behind AUTH");
-	r = relay_tls_begin(&f->relay.end[side], p,
-			    side ? f->target->host : NULL);
-	if (r < 0)
-		return fail(ff, FLOW_END_MEMORY, strerror(-r));
-	ff->handshaking = true;
-	return handshake(ff, side);
+	if (!f->shake[side]) {
+		if (!all_sent(ff, side))
+			return STEP_WAIT;
+		/* what was sent in the clear behind AUTH must not count as
+		 * said under TLS */
+		if (ff->rest[side].len)
+			return fail(ff, FLOW_END_FTP, "clear text behind AUTH");
+		if (!flow_begin_tls(f, side,
+				    side ? server_secured : client_secured))
+			return STEP_OVER;
+	}
+	return flow_go_tls(f, side) ? STEP_WAIT : STEP_OVER;
 }
 
 /* [RFC4217 6] both sides say close_notify and go on in the clear. */
@@ -327,22 +325,21 @@ static void on_control1(struct relay_watch *w, mono_t now)
 /* ---- the face
  * ------------------------------------------------------------------- */
 
-static enum ftp_tls tls_of(const struct proxyd_side *s,
-			   const struct tls_settings *t)
+static enum ftp_tls tls_of(const struct proxyd_proxy *conf, int side)
 {
+	const struct proxyd_side *s = side ? &conf->server : &conf->client;
+
 	if (!s->ssl)
 		return FTP_TLS_NONE;
-	return tlsdeck_ftp_explicit(t, s->port) ? FTP_TLS_EXPLICIT
-						: FTP_TLS_IMPLICIT;
+	return tlsdeck_ftp_explicit(&conf->set.tls, side, s->port)
+		       ? FTP_TLS_EXPLICIT
+		       : FTP_TLS_IMPLICIT;
 }
 
 bool ftp_flow_explicit(const struct proxy *px, int side)
 {
-	const struct proxyd_side *s =
-		side ? &px->conf.server : &px->conf.client;
-
 	return px->conf.set.tls.ftp &&
-	       tls_of(s, &px->conf.set.tls) == FTP_TLS_EXPLICIT;
+	       tls_of(&px->conf, side) == FTP_TLS_EXPLICIT;
 }
 
 /* Who is really connected; a PROXY header may have named somebody else. */
@@ -364,8 +361,7 @@ bool ftp_flow_begin(struct flow *f)
 	const struct proxyd_proxy *conf = &f->px->conf;
 	struct ftp_flow *ff = calloc(1, sizeof *ff);
 	struct ftp_config cfg = {
-		.tls = {tls_of(&conf->client, &conf->set.tls),
-			tls_of(&conf->server, &conf->set.tls)},
+		.tls = {tls_of(conf, 0), tls_of(conf, 1)},
 		.peer = {peer_of(f), f->server.addr},
 	};
 

@@ -17,10 +17,11 @@
 struct ftp_data {
 	struct relay relay;
 	struct relay_watch listener;
-	struct relay_timer timer; /* until the relay begins */
-	struct list node;         /* of its control connection */
-	struct list all;          /* of proxyd.ftp_data */
-	struct ftp_flow *ff;      /* NULL: the control connection has ended */
+	struct relay_timer timer;         /* until the relay begins */
+	struct relay_handshake *shake[2]; /* of a side, under way */
+	struct list node;                 /* of its control connection */
+	struct list all;                  /* of proxyd.ftp_data */
+	struct ftp_flow *ff; /* NULL: the control connection has ended */
 	struct proxy *px;
 	enum ftp_side side; /* who connects to us */
 	struct ip_port to;
@@ -60,12 +61,22 @@ static void bury(struct ftp_data *d)
 	relay_bury(s, &d->corpse, d);
 }
 
+static void abandon(struct ftp_data *d)
+{
+	for (int side = 0; side < 2; side++) {
+		if (d->shake[side])
+			relay_handshake_drop(d->shake[side], 0);
+		d->shake[side] = NULL;
+	}
+	relay_abandon(&d->relay, true);
+	bury(d);
+}
+
 static void give_up(struct ftp_data *d, const char *what, const char *why)
 {
 	if (d->px->pd->deck.log != PROXYD_LOG_NONE)
 		log_msg(MSG_CPLT619W, d->px->label, what, why);
-	relay_abandon(&d->relay, true);
-	bury(d);
+	abandon(d);
 }
 
 static void on_done(struct relay *r, enum relay_cause cause, int side,
@@ -102,21 +113,47 @@ static void side_ready(struct ftp_data *d, int side)
 	relay_start(&d->relay);
 }
 
-static void handshake(struct ftp_data *d, int side)
+/* Nothing to be done until the other side is ready. */
+static void on_waiting(struct relay_watch *w, mono_t now)
 {
-	struct relay_end *e = &d->relay.end[side];
-	int r = d->ready[side] ? -EAGAIN : relay_tls_handshake(e);
+	(void)w;
+	(void)now;
+}
+
+static const char *const tls_with[] = {"TLS with the client",
+				       "TLS with the server"};
+
+static void secured(struct ftp_data *d, int side, int result)
+{
 	struct tls_error te;
 
-	if (r == -EAGAIN)
-		return;
-	if (r == 0) {
+	d->shake[side] = NULL;
+	if (result == 0) {
+		d->relay.end[side].watch.fn = on_waiting;
 		side_ready(d, side);
 		return;
 	}
-	tls_session_error(e->tls, &te);
-	give_up(d, side ? "TLS with the server" : "TLS with the client",
-		te.text);
+	tls_session_error(d->relay.end[side].tls, &te);
+	give_up(d, tls_with[side], te.text);
+}
+
+static void client_secured(void *arg, int result)
+{
+	secured(arg, 0, result);
+}
+
+static void server_secured(void *arg, int result)
+{
+	secured(arg, 1, result);
+}
+
+static void handshake(struct ftp_data *d, int side)
+{
+	if (relay_handshake_go(d->shake[side]) == 0)
+		return;
+	d->px->pd->count.handshakes_refused++;
+	give_up(d, tls_with[side],
+		"as many as LIMIT HANDSHAKES wait for a worker");
 }
 
 static void on_handshake0(struct relay_watch *w, mono_t now)
@@ -129,13 +166,6 @@ static void on_handshake1(struct relay_watch *w, mono_t now)
 {
 	(void)now;
 	handshake(container_of(w, struct ftp_data, relay.end[1].watch), 1);
-}
-
-/* Nothing to be done until the other side is ready. */
-static void on_waiting(struct relay_watch *w, mono_t now)
-{
-	(void)w;
-	(void)now;
 }
 
 /* The descriptor of this side is connected. */
@@ -151,7 +181,9 @@ static void begin_side(struct ftp_data *d, int side)
 		side_ready(d, side);
 		return;
 	}
-	r = relay_tls_begin(e, p, side ? d->peer : NULL);
+	r = relay_handshake_new(
+		d->px->pd->handshakes, e, p, side ? d->peer : NULL, true,
+		side ? server_secured : client_secured, d, &d->shake[side]);
 	if (r < 0) {
 		give_up(d, "TLS", strerror(-r));
 		return;
@@ -370,10 +402,6 @@ void ftp_data_orphan(struct ftp_flow *ff)
 
 void ftp_kill_all(struct proxyd *pd)
 {
-	LIST_FOREACH_SAFE (it, &pd->ftp_data) {
-		struct ftp_data *d = container_of(it, struct ftp_data, all);
-
-		relay_abandon(&d->relay, true);
-		bury(d);
-	}
+	LIST_FOREACH_SAFE (it, &pd->ftp_data)
+		abandon(container_of(it, struct ftp_data, all));
 }

@@ -22,7 +22,6 @@ struct ftp_flow {
 	struct list data; /* of ftp_data */
 	uint32_t n_data;
 	struct ftp_data *listening; /* the one that waits for its connection */
-	bool handshaking;
 	struct relay_corpse corpse;
 };
 

@@ -69,16 +69,21 @@ static bool deck_needs_keys(const struct proxyd_deck *d)
 	return false;
 }
 
+static unsigned workers(const struct proxyd *pd)
+{
+	return pool_threads(pd->deck.subtasks);
+}
+
 /* The key process is forked while we still may read key files, and keeps that
  * right alone. */
 static int start_keys(struct proxyd *pd)
 {
-	struct keys_options o = {.uid = daemon_uid(pd->daemon),
-				 .gid = daemon_gid(pd->daemon),
-				 .channels = 1,
-				 .keep_read = true,
-				 .debuggable =
-					 daemon_options(pd->daemon)->debug};
+	struct keys_options o = {
+		.uid = daemon_uid(pd->daemon),
+		.gid = daemon_gid(pd->daemon),
+		.channels = MIN(workers(pd) + 1, KEYS_CHANNELS_MAX),
+		.keep_read = true,
+		.debuggable = daemon_options(pd->daemon)->debug};
 	int r;
 
 	if (!deck_needs_keys(&pd->deck))
@@ -136,7 +141,10 @@ static int start_tls(struct proxyd *pd)
 	if (!pd->keys)
 		return 0;
 	pd->tls.keys = pd->keys;
-	r = tls_tickets_new(NULL, &pd->tls.tickets);
+	r = relay_handshakes_new(pd->set, workers(pd), pd->deck.handshake_max,
+				 &pd->handshakes);
+	if (r == 0)
+		r = tls_tickets_new(NULL, &pd->tls.tickets);
 	if (r == 0)
 		r = tls_cache_new(TLS_CACHE_MAX, &pd->tls.cache);
 	if (r == 0)
@@ -192,6 +200,9 @@ static int proxyd_reload(void *arg, struct daemon *d)
 
 	if (r == 0 && (strcmp(old.id, next.id) || strcmp(old.name, next.name)))
 		r = fail("ID and NAME stay as long as proxyd runs", -EINVAL);
+	if (r == 0 && pd->draining) /* it would listen again */
+		r = fail("the deck is not read again while proxyd drains",
+			 -ESHUTDOWN);
 	if (r == 0 && deck_needs_keys(&next) && !pd->keys)
 		r = fail("there was no SSL in the deck when proxyd started; "
 			 "start it again",
@@ -205,9 +216,23 @@ static int proxyd_reload(void *arg, struct daemon *d)
 	if (r < 0)
 		pd->deck = old;
 	proxyd_deck_free(r < 0 ? &next : &old);
+	if (pd->handshakes)
+		relay_handshakes_limit(pd->handshakes, pd->deck.handshake_max);
 	if (r == 0)
 		log_every(MSG_CPLT603I, pd->deck.n_proxies, pd->n_flows);
 	return r;
+}
+
+/* SIGTERM. UDP flows have no end that one could wait for. */
+static dur_t drain(void *arg, struct daemon *d)
+{
+	struct proxyd *pd = arg;
+
+	(void)d;
+	if (proxyd_drained(pd) || !pd->deck.stop.ns)
+		return DUR_S(0);
+	proxyd_drain(pd, pd->deck.stop);
+	return pd->deck.stop;
 }
 
 static void proxyd_stop(void *arg, struct daemon *d)
@@ -215,6 +240,7 @@ static void proxyd_stop(void *arg, struct daemon *d)
 	struct proxyd *pd = arg;
 
 	(void)d;
+	relay_handshakes_stop(pd->handshakes);
 	operator_stop(pd);
 	ev_timer_free(pd->interval);
 	if (pd->set) {
@@ -223,6 +249,7 @@ static void proxyd_stop(void *arg, struct daemon *d)
 		ftp_kill_all(pd);
 		resolve_stop(pd);
 	}
+	relay_handshakes_free(pd->handshakes);
 	clients_free(pd->clients);
 	relay_set_free(pd->set);
 	ev_io_free(pd->keys_io);
@@ -269,6 +296,7 @@ static const struct daemon_spec spec = {
 	.open = proxyd_open,
 	.start = proxyd_start,
 	.reload = proxyd_reload,
+	.drain = drain,
 	.stop = proxyd_stop,
 	.fini = proxyd_fini,
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define FLOWS_PER_TURN 256
+#define DRAIN_LOOK DUR_MS(100) /* how often: is the last one gone? */
 
 static void write_console(void *arg, const char *text, size_t len)
 {
@@ -255,34 +256,46 @@ static void reset_command(struct proxyd *pd, struct console_cmd *cmd, int n)
 /* ---- DRAIN
  * ---------------------------------------------------------------------- */
 
+bool proxyd_drained(const struct proxyd *pd)
+{
+	/* a transfer may outlive its control connection */
+	return !pd->n_flows && list_empty(&pd->ftp_data);
+}
+
 static void on_drain(struct relay_timer *t, mono_t now)
 {
 	struct proxyd *pd = container_of(t, struct proxyd, drain_timer);
 
-	if (!pd->n_flows || mono_leq(pd->drain_until, now))
-		daemon_end(pd->daemon, 0, "DRAIN");
+	if (proxyd_drained(pd))
+		daemon_end(pd->daemon, 0, "drained");
+	else if (mono_leq(pd->drain_until, now))
+		daemon_end(pd->daemon, 0, "the time to drain is over");
 	else
-		relay_timer_set(pd->set, t, mono_add(now, DUR_MS(100)));
+		relay_timer_set(pd->set, t, mono_add(now, DRAIN_LOOK));
 }
 
-static void drain(struct proxyd *pd)
+void proxyd_drain(struct proxyd *pd, dur_t most)
 {
-	if (pd->draining)
+	mono_t now = relay_now(pd->set), until = mono_add(now, most);
+	char text[DECK_UNIT_TEXT_MAX];
+
+	if (pd->draining) {
+		pd->drain_until = mono_min(pd->drain_until, until);
 		return;
+	}
 	pd->draining = true;
 	proxy_close_all(pd);
-	log_msg(MSG_CPLT604I, pd->n_flows);
-	pd->drain_until = mono_add(relay_now(pd->set), pd->deck.drain);
+	log_msg(MSG_CPLT604I, pd->n_flows, deck_format_dur(most.ns, text));
+	pd->drain_until = until;
 	relay_timer_init(&pd->drain_timer, on_drain);
-	relay_timer_set(pd->set, &pd->drain_timer,
-			mono_add(relay_now(pd->set), DUR_MS(100)));
+	relay_timer_set(pd->set, &pd->drain_timer, mono_add(now, DRAIN_LOOK));
 }
 
 static void drain_command(struct proxyd *pd, struct console_cmd *cmd)
 {
 	console_printf(cmd, "%u connections are left\n", pd->n_flows);
 	console_done(cmd, CONSOLE_OK);
-	drain(pd);
+	proxyd_drain(pd, pd->deck.drain);
 }
 
 /* ---- the table

@@ -22,6 +22,7 @@
 #include "base/list.h"
 #include "daemon/daemon.h"
 #include "deck.h"
+#include "relay/handshake.h"
 #include "relay/relay.h"
 #include "target/target.h"
 #include "tlsdeck/tlsdeck.h"
@@ -54,6 +55,7 @@ enum flow_end {
 	FLOW_END_FTP,
 	FLOW_END_OPERATOR,
 	FLOW_END_MEMORY,
+	FLOW_END_BUSY, /* LIMIT HANDSHAKES */
 	FLOW_END__COUNT
 };
 
@@ -63,6 +65,7 @@ struct proxyd_counters {
 	uint64_t ended[FLOW_END__COUNT];
 	uint64_t bytes[2]; /* of ended connections, from client, from server */
 	uint64_t handshakes[2], handshakes_failed[2], resumed[2];
+	uint64_t handshakes_refused; /* LIMIT HANDSHAKES */
 	uint64_t udp_flows, udp_datagrams[2], udp_dropped, udp_limited;
 	uint64_t ftp_data;
 };
@@ -78,12 +81,13 @@ struct proxyd {
 	uint32_t ftp_next_port;
 	uint32_t n_flows, n_udp;
 	uint64_t next_id;
-	bool draining;
+	bool draining; /* no new connections: proxyd_drain() */
 	struct relay_timer drain_timer;
 	mono_t drain_until;
 	struct clients *clients;
 	struct resolver *resolver;
-	struct keys *keys; /* NULL: no SSL in the deck */
+	struct keys *keys;                   /* NULL: no SSL in the deck */
+	struct relay_handshakes *handshakes; /* the same */
 	struct ev_io *keys_io;
 	struct tlsdeck_shared tls;
 	struct ev_timer *interval; /* INTERVAL of the deck */
@@ -92,6 +96,12 @@ struct proxyd {
 	struct proxyd_counters count;
 	mono_t started;
 };
+
+/* operator.c: listens no longer; ends when the last connection has ended, or
+ * after `most`. Said again: the shorter of both. */
+void proxyd_drain(struct proxyd *pd, dur_t most);
+/* Does anything keep it from ending? */
+bool proxyd_drained(const struct proxyd *pd);
 
 /* ---- proxy.c
  * ------------------------------------------------------------------ */
@@ -174,7 +184,8 @@ struct flow {
 	target_set tried;
 	struct client *client_slot;
 	struct dial *dial;
-	struct ftp_flow *ftp; /* OPTION FTP */
+	struct relay_handshake *shake[2]; /* of a side, under way */
+	struct ftp_flow *ftp;             /* OPTION FTP */
 	uint64_t id;
 	mono_t started;
 	struct ip_port client; /* as it is: of the header, if there is one */
@@ -188,8 +199,16 @@ struct flow {
 void flow_new(struct proxy *px, int fd, const struct ip_port *client);
 /* Ends a connection: both sides see it as what it is. */
 void flow_fail(struct flow *f, enum flow_end why, const char *text);
-/* The same after a handshake with that side failed (0 client, 1 server). */
-void flow_fail_tls(struct flow *f, int side);
+/* Begins the handshake of that side (0 client, 1 server): `step` is to be the
+ * function of its watch from then on, and goes on with it; `done` gets f.
+ * False: it was failed. */
+bool flow_begin_tls(struct flow *f, int side,
+		    relay_handshake_fn *done) MUST_USE;
+/* Something came for the handshake of that side. False: it was failed. */
+bool flow_go_tls(struct flow *f, int side);
+/* What `done` of flow_begin_tls() calls first, with its result. False: it was
+ * failed. */
+bool flow_end_tls(struct flow *f, int side, int result) MUST_USE;
 /* Both ends have finished in order: closes them. */
 void flow_finish(struct flow *f);
 /* dial.c says so: f->relay.end[1] is connected. */

@@ -134,12 +134,12 @@ void control_init_io(struct tlsd *td)
 
 static ssize_t back_pull(void *arg, void *buf, size_t len)
 {
-	struct pair *p = arg;
-	struct control *c = p->control;
+	struct relay_step *step = arg;
+	struct control *c = container_of(step, struct pair, step)->control;
 	size_t n = MIN(len, c->back_len - c->back_at);
 
 	if (!n)
-		return pair_handshake_io.pull(p, buf, len);
+		return relay_step_io.pull(step, buf, len);
 	memcpy(buf, c->back + c->back_at, n);
 	c->back_at += n;
 	return (ssize_t)n;
@@ -147,7 +147,7 @@ static ssize_t back_pull(void *arg, void *buf, size_t len)
 
 static ssize_t back_push(void *arg, const struct iovec *iov, int n)
 {
-	return pair_handshake_io.push(arg, iov, n);
+	return relay_step_io.push(arg, iov, n);
 }
 
 static const struct tls_io back_io = {back_pull, back_push};

@@ -26,7 +26,7 @@ struct deck_report;
 #define TLSD_HOST_MAX 254
 #define TLSD_NO_STARTTLS (-1)
 #define TLSD_PROGRAM_MAX 255
-#define TLSD_SUBTASKS_MAX 64
+#define TLSD_SUBTASKS_MAX 64 /* POOL_THREADS_MAX */
 #define TLSD_TIMEOUT_DEFAULT_S 10
 #define TLSD_PREFIXES_MAX 256 /* that a range of addresses comes to */
 

@@ -17,7 +17,6 @@
 #include "tlsd.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,23 +65,13 @@ static int fail(const char *what, int r)
 	return r;
 }
 
-static unsigned workers(const struct tlsd *td)
-{
-	cpu_set_t set;
-
-	if (td->deck.subtasks)
-		return td->deck.subtasks;
-	if (sched_getaffinity(0, sizeof(set), &set) < 0)
-		return 1;
-	return (unsigned)MIN(MAX(CPU_COUNT(&set), 1), TLSD_SUBTASKS_MAX);
-}
-
 static int start_keys(struct tlsd *td)
 {
 	struct keys_options o = {
 		.uid = daemon_uid(td->daemon),
 		.gid = daemon_gid(td->daemon),
-		.channels = MIN(workers(td) + 1, KEYS_CHANNELS_MAX),
+		.channels = MIN(pool_threads(td->deck.subtasks) + 1,
+				KEYS_CHANNELS_MAX),
 		.keep_read = true,
 		.debuggable = daemon_options(td->daemon)->debug,
 	};
@@ -165,7 +154,7 @@ static int start_loop(struct tlsd *td)
 	if (r == 0)
 		r = ev_timer_new(ev, on_interval, td, &td->interval);
 	if (r == 0)
-		r = pool_new(ev, workers(td), &td->pool);
+		r = pool_new(ev, pool_threads(td->deck.subtasks), &td->pool);
 	return r < 0 ? fail("event loop", r) : 0;
 }
 

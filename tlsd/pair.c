@@ -15,8 +15,8 @@
  *
  * A handshake is made in steps by the worker threads: when something has come
  * on the wire the session goes to one of them, and comes back finished, failed
- * or hungry. While it is there (`busy`) nothing here touches it; a pair that
- * is to end meanwhile is `dead` and ends when it is back.
+ * or hungry. While it is there (`step.busy`) nothing here touches it; a pair
+ * that is to end meanwhile is `dead` and ends when it is back.
  */
 #include "pair.h"
 #include "about.h"
@@ -168,7 +168,8 @@ void pair_give_up(struct pair *p, int error)
 	p->error = error;
 	relay_timer_set(p->td->set, &p->timer, MONO_NEVER);
 	relay_timer_set(p->td->set, &p->retry, MONO_NEVER);
-	if (!p->busy)
+	atomic_store(&p->step.cancelled, true);
+	if (!p->step.busy)
 		end_early(p);
 }
 
@@ -359,51 +360,10 @@ static void introduced(struct pair *p, int fd, int error)
 
 /* ---- handshake ----------------------------------------------------------- */
 
-static ssize_t wire_pull(void *arg, void *buf, size_t len)
-{
-	const struct pair *p = arg;
-	ssize_t n;
-
-	do
-		n = recv(p->relay.end[WIRE].watch.fd, buf, len, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
-}
-
-static ssize_t wire_push(void *arg, const struct iovec *iov, int n)
-{
-	const struct pair *p = arg;
-	struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov,
-			   .msg_iovlen = (size_t)n};
-	ssize_t r;
-
-	do
-		r = sendmsg(p->relay.end[WIRE].watch.fd, &m,
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : r;
-}
-
-const struct tls_io pair_handshake_io = {wire_pull, wire_push};
-
-/* On a worker. */
-static void handshake_step(struct pool_job *j)
-{
-	struct pair *p = container_of(j, struct pair, job);
-
-	p->result = tls_session_handshake(p->session);
-}
-
 static void submit(struct pair *p)
 {
 	INVARIANT(!p->tls && p->session);
-	if (p->busy) {
-		p->again = true;
-		return;
-	}
-	p->busy = true;
-	p->again = false;
-	pool_submit(p->td->pool, &p->job);
+	relay_step_submit(&p->step, p->td->pool);
 }
 
 static int program_error(const struct tls_error *e, int r)
@@ -468,18 +428,17 @@ static void handshake_ok(struct pair *p)
 	introduce(p);
 }
 
-static void handshake_back(struct pool_job *j)
+static void handshake_back(struct relay_step *st)
 {
-	struct pair *p = container_of(j, struct pair, job);
+	struct pair *p = container_of(st, struct pair, step);
 
-	p->busy = false;
 	if (p->dead)
 		end_early(p);
-	else if (p->result == 0)
+	else if (st->result == 0)
 		handshake_ok(p);
-	else if (p->result != -EAGAIN)
-		handshake_failed(p, p->result);
-	else if (p->again)
+	else if (st->result != -EAGAIN)
+		handshake_failed(p, st->result);
+	else if (st->again)
 		submit(p);
 }
 
@@ -581,14 +540,12 @@ static struct pair *make(struct tlsd *td, const struct divert_msg *m,
 	p->uid = m->sock.uid;
 	p->as_port = m->sock.as_port;
 	p->since = p->began = mono_now();
-	p->job = (struct pool_job){.run = handshake_step,
-				   .done = handshake_back};
+	relay_step_init(&p->step, -1, handshake_back);
 	(void)!proto_addr_get(&m->sock.local, &p->local);
 	(void)!proto_addr_get(&m->sock.remote, &p->remote);
 	p->peer = p->remote;
 	if (!p->inbound)
 		p->peer.port = p->as_port;
-	list_init(&p->job.node);
 	relay_init(&p->relay, td->set);
 	p->relay.done = on_done;
 	p->relay.end[PROGRAM].skip = m->sock.skip;
@@ -609,13 +566,17 @@ int pair_new_session(struct pair *p, const struct tls_io *io)
 			? NULL
 			: rule_peer_name(p->rule, &p->remote.addr, name);
 
-	return tls_session_new(p->rule->policy, peer, io, p, &p->session);
+	int r = (eager(p) ? tls_session_new_terse : tls_session_new)(
+		p->rule->policy, peer, io, &p->step, &p->session);
+
+	p->step.session = p->session;
+	return r;
 }
 
 static int begin(struct pair *p, int *wire, int *program)
 {
 	int big = SNDBUF_BYTES;
-	int r = p->control ? 0 : pair_new_session(p, &pair_handshake_io);
+	int r = p->control ? 0 : pair_new_session(p, &relay_step_io);
 
 	if (r == 0 && *program >= 0) {
 		r = add_program(p, *program);
@@ -623,6 +584,7 @@ static int begin(struct pair *p, int *wire, int *program)
 	}
 	if (r < 0)
 		return r;
+	p->step.fd = *wire;
 	(void)!setsockopt(*wire, SOL_SOCKET, SO_SNDBUF, &big, sizeof(big));
 	r = relay_watch_add(p->td->set, watch_of(p, WIRE), *wire);
 	if (r == 0)
@@ -740,8 +702,8 @@ void pairs_end(struct tlsd *td)
 		struct pair *p = container_of(n, struct pair, node);
 
 		p->gone = true;
-		if (!td->pool && p->busy)
-			p->busy = p->dead = false; /* no worker any more */
+		if (!td->pool && p->step.busy)
+			p->step.busy = p->dead = false; /* no worker any more */
 		kill_pair(p);
 	}
 }

@@ -4,6 +4,7 @@
 #ifndef COUPLET_TLSD_PAIR_H
 #define COUPLET_TLSD_PAIR_H
 
+#include "relay/handshake.h"
 #include "tlsd.h"
 
 struct control;
@@ -26,7 +27,7 @@ struct pair {
 	struct relay relay;
 	struct relay_corpse corpse;
 	struct list node, hash;
-	struct pool_job job;
+	struct relay_step step;   /* of the handshake */
 	struct relay_timer timer; /* of the handshake, or of a conversation */
 	struct relay_timer retry; /* of INTRODUCE */
 	struct tlsd *td;
@@ -37,8 +38,6 @@ struct pair {
 	uint64_t id, serial;
 	enum pair_state state;
 	bool inbound;
-	bool busy;  /* a worker has the session */
-	bool again; /* the wire spoke meanwhile */
 	bool dead;
 	bool following; /* TLS begins in the middle of a conversation */
 	bool opening;   /* the program's end is there */
@@ -46,7 +45,6 @@ struct pair {
 	bool tls;       /* the handshake is done */
 	bool gone;      /* stackd has forgotten it */
 	bool polite;    /* ends with a FIN: an alert is on its way */
-	int result;     /* of the worker's step */
 	int error;      /* what the program is told, when dead */
 	uint32_t pid, uid;
 	uint16_t as_port;
@@ -64,11 +62,9 @@ void pair_fail(struct pair *p, const char *why, int error);
 void pair_close(struct pair *p, bool reset);
 /* TLS begins on the wire; talk_secured() follows, or the pair ends. */
 void pair_begin_tls(struct pair *p);
-/* A fresh session over `io`, with the pair as its argument. 0 or negative
- * errno. */
+/* A fresh session over `io`, with the pair's step as its argument. 0 or
+ * negative errno. */
 int pair_new_session(struct pair *p, const struct tls_io *io) MUST_USE;
-/* The wire below a session that shakes hands; argument: the pair. */
-extern const struct tls_io pair_handshake_io;
 /* The program's end may have become ready. */
 void pair_open(struct pair *p);
 /* NULL: stackd's serial is none of ours, or its pair is dead. */

@@ -33,7 +33,7 @@ struct talk {
 
 static bool explicit_tls(const struct pair *p)
 {
-	return tlsdeck_ftp_explicit(&p->rule->d.tls, p->rule->d.as_port);
+	return tlsdeck_ftp_explicit(&p->rule->d.tls, 0, p->rule->d.as_port);
 }
 
 static enum ftp_side ftp_side_of(const struct pair *p, int end)

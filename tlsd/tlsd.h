@@ -10,7 +10,6 @@
  *   about.c     what programs hear of their connections
  *   resolve.c   addresses of hosts that rules name
  *   history.c   what handshakes came to
- *   pool.c      worker threads
  *   operator.c  console commands (commands.c is their table); display.c
  *
  * Pair of words: the *program* and the *wire*. Everything but handshakes runs
@@ -23,7 +22,7 @@
 #include "daemon/daemon.h"
 #include "deck.h"
 #include "divert/divert.h"
-#include "pool.h"
+#include "pool/pool.h"
 #include "relay/relay.h"
 #include "tls/tls.h"
 

@@ -17,6 +17,7 @@
 
 #define STATUS_MAX 200
 #define KEEP_CAPS_MAX 8
+#define STOP_S 15 /* that stop() may take behind drain() */
 
 struct daemon {
 	const struct daemon_spec *spec;
@@ -28,6 +29,7 @@ struct daemon {
 	struct ev_timer *watchdog, *log_timer;
 	dur_t watchdog_interval;
 	int keep_caps[KEEP_CAPS_MAX], n_keep_caps;
+	bool draining;
 	int exit_status;
 	char why[96];
 	char status[STATUS_MAX];
@@ -196,10 +198,29 @@ static void on_log_timer(void *arg)
 	ev_timer_set(d->log_timer, DUR_S(1));
 }
 
+/* True: the end comes by itself. systemd gives it the time that it may need,
+ * whatever TimeoutStopSec says. */
+static bool drain(struct daemon *d)
+{
+	dur_t most;
+
+	if (!d->spec->drain || d->draining)
+		return false;
+	d->draining = true;
+	most = d->spec->drain(d->arg, d);
+	if (most.ns <= 0)
+		return false;
+	(void)sd_notifyf(0, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld",
+			 (long long)((most.ns + DUR_S(STOP_S).ns) / 1000));
+	return true;
+}
+
 static void on_signal(void *arg, int signo)
 {
 	struct daemon *d = arg;
 
+	if (signo == SIGTERM && drain(d))
+		return;
 	if (signo != SIGHUP) {
 		daemon_end(d, 0, signo == SIGTERM ? "SIGTERM" : "SIGINT");
 		return;

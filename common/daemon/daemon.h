@@ -6,8 +6,8 @@
  *   log to stderr -> arguments -> read_deck() (all errors; -n ends here,
  *   -nv after print_deck()) -> open() with the privileges we were given ->
  *   drop them -> start() as nobody special -> system call filter -> "ready"
- *   to systemd -> loop: watchdog, SIGTERM and SIGINT end it, SIGHUP calls
- *   reload() -> stop()
+ *   to systemd -> loop: watchdog, SIGTERM (perhaps after drain()) and SIGINT
+ *   end it, SIGHUP calls reload() -> stop()
  *
  * A stage that fails ends the start: stop() undoes what open() and start()
  * had done, and the exit status is 1. Usage errors exit with 2.
@@ -16,6 +16,7 @@
 #define COUPLET_DAEMON_H
 
 #include "base/base.h"
+#include "base/mono.h"
 #include "daemon/sandbox.h"
 
 #include <stdio.h>
@@ -50,6 +51,11 @@ struct daemon_spec {
 	int (*start)(void *arg, struct daemon *d);
 	/* Reads the deck again; an error leaves everything as it was. */
 	int (*reload)(void *arg, struct daemon *d);
+	/* The first SIGTERM: begins to end in peace; daemon_end() follows. How
+	 * long that may take at most; 0: there is nothing to wait for, it ends
+	 * now. A second SIGTERM, or SIGINT, ends it at once. NULL: the first
+	 * one does. */
+	dur_t (*drain)(void *arg, struct daemon *d);
 	/* Undoes start() and open(), as far as they came. */
 	void (*stop)(void *arg, struct daemon *d);
 	/* Frees what read_deck() made. */

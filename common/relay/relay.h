@@ -38,7 +38,6 @@ struct ev_loop;
 struct relay;
 struct relay_end;
 struct relay_set;
-struct tls_policy;
 struct tls_session;
 
 #define RELAY_CHUNK 65536    /* bytes moved by one read */
@@ -163,21 +162,8 @@ struct relay_end {
 };
 
 /*
- * TLS on an end whose watch is added: makes e->tls under `p`, `peer` as for
- * tls_session_new(); the wire is the end's descriptor. 0 or negative errno.
- */
-int relay_tls_begin(struct relay_end *e, struct tls_policy *p,
-		    const char *peer) MUST_USE;
-/*
- * Goes on with the handshake; called by the function of the end's watch
- * until it says 0 (then e->io is relay_tls) or an error other than -EAGAIN,
- * of which tls_session_error(e->tls) knows more.
- */
-int relay_tls_handshake(struct relay_end *e) MUST_USE;
-
-/*
- * A session whose handshake was made elsewhere (by a worker, with a tls_io of
- * its own): from now on the end's descriptor is its wire and e->io is
+ * A session whose handshake was made elsewhere (relay/handshake.h, with a
+ * tls_io of its own): from now on the end's descriptor is its wire and e->io is
  * relay_tls. The session is the end's.
  */
 void relay_tls_adopt(struct relay_end *e, struct tls_session *s);

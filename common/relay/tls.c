@@ -42,28 +42,12 @@ static ssize_t wire_push(void *arg, const struct iovec *iov, int n)
 
 static const struct tls_io wire = {wire_pull, wire_push};
 
-int relay_tls_begin(struct relay_end *e, struct tls_policy *p, const char *peer)
-{
-	return tls_session_new(p, peer, &wire, e, &e->tls);
-}
-
 void relay_tls_adopt(struct relay_end *e, struct tls_session *s)
 {
 	e->tls = s;
 	e->io = &relay_tls;
 	tls_session_set_io(s, &wire, e);
 	e->want_out = tls_session_wants(s) & TLS_WANTS_OUT;
-}
-
-int relay_tls_handshake(struct relay_end *e)
-{
-	int r = tls_session_handshake(e->tls);
-
-	if (r == 0) {
-		e->io = &relay_tls;
-		e->want_out = tls_session_wants(e->tls) & TLS_WANTS_OUT;
-	}
-	return r;
 }
 
 /* ---- the end

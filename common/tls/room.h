@@ -181,7 +181,8 @@ struct tls_session {
 	uint8_t odd;            /* harmless but odd records in a row */
 	uint8_t tail[TAIL_LEN]; /* last bytes of the peer in the handshake */
 	bool alert_received : 1;
-	bool done : 1; /* handshake */
+	bool terse : 1; /* tls_session_new_terse() */
+	bool done : 1;  /* handshake */
 	bool dead : 1;
 	bool eof : 1;      /* pull said 0 */
 	bool closing : 1;  /* close_notify is out or held */

@@ -450,6 +450,8 @@ static int set_up(struct tls_session *s)
 	flags |= p->role == TLS_SERVER ? GNUTLS_SERVER : GNUTLS_CLIENT;
 	if (!p->tickets && !p->cache)
 		flags |= GNUTLS_NO_TICKETS;
+	if (s->terse)
+		flags |= GNUTLS_NO_AUTO_SEND_TICKET;
 	r = gnutls_init(&s->gs, flags);
 	if (r < 0) {
 		s->gs = NULL;
@@ -480,9 +482,8 @@ static int set_up(struct tls_session *s)
 	return r;
 }
 
-int tls_session_new(struct tls_policy *p, const char *peer,
-		    const struct tls_io *io, void *arg,
-		    struct tls_session **ret)
+static int make(struct tls_policy *p, const char *peer, const struct tls_io *io,
+		void *arg, bool terse, struct tls_session **ret)
 {
 	struct tls_session *s;
 	int r;
@@ -498,6 +499,7 @@ int tls_session_new(struct tls_policy *p, const char *peer,
 	s->io = io;
 	s->arg = arg;
 	s->pulled = 1;
+	s->terse = terse;
 	s->peer = peer && p->role == TLS_CLIENT ? strdup(peer) : NULL;
 	r = peer && p->role == TLS_CLIENT && !s->peer ? GNUTLS_E_MEMORY_ERROR
 						      : set_up(s);
@@ -507,6 +509,20 @@ int tls_session_new(struct tls_policy *p, const char *peer,
 	}
 	*ret = s;
 	return 0;
+}
+
+int tls_session_new(struct tls_policy *p, const char *peer,
+		    const struct tls_io *io, void *arg,
+		    struct tls_session **ret)
+{
+	return make(p, peer, io, arg, false, ret);
+}
+
+int tls_session_new_terse(struct tls_policy *p, const char *peer,
+			  const struct tls_io *io, void *arg,
+			  struct tls_session **ret)
+{
+	return make(p, peer, io, arg, true, ret);
 }
 
 void tls_session_free(struct tls_session *s)
@@ -604,6 +620,15 @@ static int finish(struct tls_session *s)
 	return 0;
 }
 
+/* The peer's end came behind a piece of a record: the library says -EAGAIN for
+ * the piece and would see the end at its next pull, but of an end no event
+ * tells a second time. */
+static bool ends_in_a_record(const struct tls_session *s, int r)
+{
+	return r == GNUTLS_E_AGAIN && s->eof &&
+	       gnutls_record_get_direction(s->gs) == 0;
+}
+
 int tls_session_handshake(struct tls_session *s)
 {
 	int r;
@@ -617,6 +642,8 @@ int tls_session_handshake(struct tls_session *s)
 		/* a warning, or a signal, is no reason to stop */
 	} while (r == GNUTLS_E_INTERRUPTED ||
 		 (r == GNUTLS_E_WARNING_ALERT_RECEIVED && s->odd++ < ODD_MAX));
+	if (ends_in_a_record(s, r))
+		r = gnutls_handshake(s->gs);
 	s->want_out =
 		r == GNUTLS_E_AGAIN && gnutls_record_get_direction(s->gs) == 1;
 	if (r == GNUTLS_E_AGAIN)

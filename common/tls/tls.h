@@ -240,6 +240,16 @@ struct tls_io {
 int tls_session_new(struct tls_policy *p, const char *peer,
 		    const struct tls_io *io, void *arg,
 		    struct tls_session **ret) MUST_USE;
+/*
+ * The same for a peer that perhaps only writes, such as an FTP client that
+ * sends a file: a server says nothing behind the handshake that it was not
+ * asked for, so no ticket [RFC8446 4.6.1]; old ones are taken. What a peer has
+ * not read when it closes makes a reset of its end, and its kernel throws away
+ * what it had not yet sent.
+ */
+int tls_session_new_terse(struct tls_policy *p, const char *peer,
+			  const struct tls_io *io, void *arg,
+			  struct tls_session **ret) MUST_USE;
 /* Frees without a word to the peer; NULL is fine. */
 void tls_session_free(struct tls_session *s);
 /* Another way to the wire, between two calls: a session that moves. */

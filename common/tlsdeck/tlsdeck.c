@@ -140,21 +140,38 @@ static void cmd_sectype(struct tls_settings *s, struct deck_args *a)
 /* ---- the others
  * ------------------------------------------------------------- */
 
-static void read_ftp(struct tls_settings *s, struct deck_args *a)
+static bool read_ftp_tls(struct deck_args *a, enum tlsdeck_ftp *ret)
 {
-	s->ftp = true;
-	s->ftp_tls = TLSDECK_FTP_BY_PORT;
 	if (deck_args_is(a, "IMPLICIT"))
-		s->ftp_tls = TLSDECK_FTP_IMPLICIT;
+		*ret = TLSDECK_FTP_IMPLICIT;
 	else if (deck_args_is(a, "EXPLICIT"))
-		s->ftp_tls = TLSDECK_FTP_EXPLICIT;
+		*ret = TLSDECK_FTP_EXPLICIT;
+	else
+		return false;
+	return true;
 }
 
-bool tlsdeck_ftp_explicit(const struct tls_settings *s, uint16_t port)
+static void set_ftp(struct tls_settings *s, bool ftp)
 {
-	if (s->ftp_tls == TLSDECK_FTP_BY_PORT)
+	s->ftp = ftp;
+	s->ftp_tls[0] = s->ftp_tls[1] = TLSDECK_FTP_BY_PORT;
+}
+
+static void read_ftp(struct tls_settings *s, struct deck_args *a)
+{
+	set_ftp(s, true);
+	if (!read_ftp_tls(a, &s->ftp_tls[0]))
+		return;
+	s->ftp_tls[1] = s->ftp_tls[0];
+	if (s->two_sides)
+		(void)read_ftp_tls(a, &s->ftp_tls[1]);
+}
+
+bool tlsdeck_ftp_explicit(const struct tls_settings *s, int side, uint16_t port)
+{
+	if (s->ftp_tls[side] == TLSDECK_FTP_BY_PORT)
 		return port == FTP_PORT;
-	return s->ftp_tls == TLSDECK_FTP_EXPLICIT;
+	return s->ftp_tls[side] == TLSDECK_FTP_EXPLICIT;
 }
 
 static void cmd_option(struct tls_settings *s, struct deck_args *a)
@@ -170,8 +187,7 @@ static void cmd_option(struct tls_settings *s, struct deck_args *a)
 			continue;
 		}
 		/* SERVER and CLIENT begin a new group of commands */
-		s->ftp = false;
-		s->ftp_tls = TLSDECK_FTP_BY_PORT;
+		set_ftp(s, false);
 		if (i < 2)
 			s->option = i ? TLSDECK_CLIENT : TLSDECK_SERVER;
 	} while (deck_args_more(a));
@@ -457,8 +473,11 @@ static void print_option(FILE *out, const struct tls_settings *from,
 		fprintf(out, "OPTION %s\n", names[to->option]);
 		ftp = false;
 	}
-	if (to->ftp && (!ftp || from->ftp_tls != to->ftp_tls))
-		fprintf(out, "OPTION FTP%s\n", how[to->ftp_tls]);
+	if (to->ftp && (!ftp || from->ftp_tls[0] != to->ftp_tls[0] ||
+			from->ftp_tls[1] != to->ftp_tls[1]))
+		fprintf(out, "OPTION FTP%s%s\n", how[to->ftp_tls[0]],
+			to->ftp_tls[0] != to->ftp_tls[1] ? how[to->ftp_tls[1]]
+							 : "");
 	else if (ftp && !to->ftp)
 		fprintf(out, "OPTION NOFTP\n");
 }

@@ -66,9 +66,11 @@ struct tls_settings {
 	enum tls_version min_version, max_version;
 	enum tlsdeck_option option;
 	bool ftp;
-	enum tlsdeck_ftp ftp_tls;
-	uint8_t handshake_server; /* 1, 2 */
-	uint8_t handshake_client; /* 0, 3 */
+	bool two_sides; /* of the daemon: OPTION FTP may say it for each */
+	enum tlsdeck_ftp ftp_tls[2]; /* of the client's, the server's side;
+				      * without two_sides both are the same */
+	uint8_t handshake_server;    /* 1, 2 */
+	uint8_t handshake_client;    /* 0, 3 */
 	bool ca_auth;
 	uint8_t ca_auth_type; /* 0..3 */
 	char ciphers[TLSDECK_LIST_MAX + 1], groups[TLSDECK_LIST_MAX + 1];
@@ -102,8 +104,10 @@ void tlsdeck_print(const struct tls_settings *from,
  * returned. */
 const char *tlsdeck_ring(const struct tls_settings *s, char *buf, size_t len);
 
-/* Does TLS of an FTP control connection to this port begin with AUTH? */
-bool tlsdeck_ftp_explicit(const struct tls_settings *s, uint16_t port);
+/* Does TLS of an FTP control connection to this port, on side 0 (client) or 1
+ * (server), begin with AUTH? */
+bool tlsdeck_ftp_explicit(const struct tls_settings *s, int side,
+			  uint16_t port);
 
 /* ---- settings into policies ---------------------------------------------- */
 

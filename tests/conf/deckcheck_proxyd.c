@@ -99,10 +99,12 @@ static const char *daemons_differ(const struct proxyd_deck *a,
 	    strcmp(a->job, b->job) != 0 || a->interval_s != b->interval_s)
 		return "ID, NAME, job or INTERVAL";
 	if (a->conn_max != b->conn_max || a->flow_max != b->flow_max ||
-	    a->drain.ns != b->drain.ns || a->log != b->log ||
+	    a->handshake_max != b->handshake_max ||
+	    a->subtasks != b->subtasks || a->drain.ns != b->drain.ns ||
+	    a->stop.ns != b->stop.ns || a->log != b->log ||
 	    a->ftp_lo != b->ftp_lo || a->ftp_hi != b->ftp_hi ||
 	    strcmp(a->metrics, b->metrics) != 0)
-		return "LIMIT, DRAIN, LOG, FTPPORTS or METRICS";
+		return "LIMIT, SUBTASK, DRAIN, LOG, FTPPORTS or METRICS";
 	if (a->n_proxies != b->n_proxies || a->n_snis != b->n_snis ||
 	    a->n_hosts != b->n_hosts || a->n_allow_uid != b->n_allow_uid ||
 	    a->n_allow_gid != b->n_allow_gid)

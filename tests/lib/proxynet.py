@@ -5,7 +5,9 @@ over a veth pair: ID is filled in here. Clients connect to V4_STACK and
 V6_STACK, servers listen on V4_HOST and V6_HOST.
 """
 
+import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -21,12 +23,13 @@ NAME = "px"
 class Proxy:
     """One running proxyd; its log is `proc.text()`."""
 
-    def __init__(self, net, lines, ring=True, wait=True, on_host=False):
+    def __init__(self, net, lines, ring=True, wait=True, on_host=False,
+                 env=None):
         self.net = net
         self.on_kernel = net.kernel or on_host
         self.path = f"{WORK}/proxyd-{len(net.procs)}.deck"
         self.write(lines, ring)
-        env = net.stackd_env("-proxyd")
+        env = dict(net.stackd_env("-proxyd"), **(env or {}))
         os.makedirs(net.run_dir, exist_ok=True)
         self.proc = net.keep(Proc(net.p.argv(
             [tool(net, "proxyd"), "-f", self.path, "--run", net.run_dir]),
@@ -70,8 +73,22 @@ class Proxy:
         except Failure as e:
             raise Failure(f"{e}\n{self.proc.tail()}") from None
 
+    def counter(self, name, of=None):
+        """A value of QUERY COUNTERS; 0 when there is none."""
+        for row in json.loads(self.ctl("--json", "QUERY", "COUNTERS", "ALL")):
+            if row["name"] == name and row["of"] == of:
+                return row["value"]
+        return 0
+
+    def key_process(self):
+        """The process number of the one that signs."""
+        pid = self.proc.pid
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            return int(f.read().split()[0])
+
     def stop(self):
-        self.proc.kill()
+        """At once, what is open is reset."""
+        self.proc.kill(signal.SIGINT)
         check_equal(self.proc.wait(60), 0,
                     "exit status of proxyd:\n" + self.proc.tail())
 

@@ -23,6 +23,7 @@ ARROWS = {
     "deck": set(),
     "msg": set(),
     "ev": {"msg"},
+    "pool": {"ev"},
     "ipc": {"ev", "msg"},
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
@@ -33,7 +34,7 @@ ARROWS = {
     "tls": {"keys"},
     "ocsp": {"client"},
     "upgrade": set(),
-    "relay": {"ev", "client", "tls"},
+    "relay": {"ev", "pool", "client", "tls"},
     "tlsdeck": {"deck", "tls", "keys", "ocsp"},
     "ftp": set(),
     "tn3270": set(),
@@ -65,8 +66,8 @@ ARROWS = {
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
-          "client", "eza", "divert", "keys", "tls", "ocsp", "upgrade", "relay",
-          "tlsdeck", "ftp", "tn3270"}
+          "client", "eza", "divert", "keys", "tls", "ocsp", "upgrade", "pool",
+          "relay", "tlsdeck", "ftp", "tn3270"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa", "session"}, "loop.h": set(),
                   "display.h": set()}

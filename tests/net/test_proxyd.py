@@ -668,11 +668,20 @@ def test_many_open(net):
 
 @options(seconds=600)
 def test_a_day_of_connections(net):
-    """As many connections as a quiet day has, in a minute: nothing leaks."""
+    """As many connections as a quiet day has, in a minute: nothing leaks; of
+    those that end well, have TLS, find no server, or break off."""
+    make_keys()
     Server(net, 4, 7000, lambda c: c.sendall(b"ok"), backlog=1024)
-    px = Proxy(net, ["LOG NONE",
-                     "PROXY TCP V4 9001 TXT * TO V4 7000 TXT * 10.77.0.1"],
-               ring=False)
+    px = Proxy(net, ["LOG NONE", "HANDSHAKE_CLIENT 0",
+                     "PROXY TCP V4 9001 TXT * TO V4 7000 TXT * 10.77.0.1",
+                     "PROXY TCP V4 9002 TXT * TO V4 7999 TXT * 10.77.0.1",
+                     "PROXY TCP V4 9003 SSL * TO V4 9004 SSL * 10.77.0.2",
+                     "PROXY TCP V4 9004 SSL * TO V4 7000 TXT * 10.77.0.1"]
+               if net.kernel else
+               ["LOG NONE",
+                "PROXY TCP V4 9001 TXT * TO V4 7000 TXT * 10.77.0.1",
+                "PROXY TCP V4 9002 TXT * TO V4 7999 TXT * 10.77.0.1",
+                "PROXY TCP V4 9003 SSL * TO V4 7000 TXT * 10.77.0.1"])
     pid = real_pid(px)
     marks = []
     end = time.monotonic() + 40
@@ -682,7 +691,13 @@ def test_a_day_of_connections(net):
             s = dial(net, 4, 9001)
             check_equal(read_all(s), b"ok", "answer")
             s.close()
-        total += 500
+        for _ in range(10):
+            with tls(dial(net, 4, 9003)) as s:
+                check_equal(exactly(s, 2), b"ok", "answer")
+            check_equal(ends(lambda: dial(net, 4, 9002)), "reset", "no server")
+            with dial(net, 4, 9003) as s:
+                s.sendall(b"\x16\x03\x01\x02")   # a hello's first bytes
+        total += 530
         marks.append((descriptors(pid), resident_kib(pid)))
     print(f"{total} connections; descriptors and KiB: {marks[0]} to "
           f"{marks[-1]}", flush=True)

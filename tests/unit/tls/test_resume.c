@@ -62,6 +62,53 @@ static bool resumed(struct tls_policy *cp, struct tls_policy *sp,
 	return ci.resumed;
 }
 
+/* A server that is terse: bytes that it leaves unread at the client behind the
+ * handshake; was it resumed? */
+static size_t terse_leaves(const struct rig *r, bool *ret_resumed)
+{
+	struct two t = {.pipe = pipe_new()};
+	struct tls_info si;
+	size_t left;
+
+	assert_int_equal(tls_session_new(r->cp, "server.test", &pipe_io,
+					 &t.pipe->client, &t.c),
+			 0);
+	assert_int_equal(tls_session_new_terse(r->sp, NULL, &pipe_io,
+					       &t.pipe->server, &t.s),
+			 0);
+	pipe_handshake(t.c, t.s, &t.rc, &t.rs);
+	assert_int_equal(t.rc, 0);
+	assert_int_equal(t.rs, 0);
+	left = t.pipe->down.len;
+	tls_session_info(t.s, &si);
+	*ret_resumed = si.resumed;
+	two_close(&t);
+	return left;
+}
+
+static void who_is_terse_sends_no_ticket(void **state)
+{
+	bool again;
+	struct rig r;
+	struct two t;
+
+	rig_init(&r, *state, TLS_1_3);
+	/* the others do */
+	two_again(&t, r.cp, r.sp, "server.test");
+	assert_int_equal(t.rc, 0);
+	assert_true(t.pipe->down.len > 0);
+	two_close(&t);
+	tls_cache_flush(r.cs.cache);
+
+	assert_int_equal(terse_leaves(&r, &again), 0);
+	assert_false(again);
+	/* there was nothing to come back with; this one brings something */
+	assert_false(resumed(r.cp, r.sp, "server.test"));
+	assert_int_equal(terse_leaves(&r, &again), 0);
+	assert_true(again);
+	rig_fini(&r);
+}
+
 static void second_time(struct fix *f, enum tls_version v)
 {
 	struct rig r;
@@ -279,6 +326,8 @@ static const struct CMUnitTest tests[] = {
 					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(tls13_resumes, fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(tls12_resumes, fix_setup, fix_teardown),
+	cmocka_unit_test_setup_teardown(who_is_terse_sends_no_ticket, fix_setup,
+					fix_teardown),
 	cmocka_unit_test_setup_teardown(another_machine_with_the_same_key,
 					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(without_tickets_nothing_is_resumed,

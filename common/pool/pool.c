@@ -1,15 +1,14 @@
-#include "pool.h"
+#include "pool/pool.h"
 
 #include "ev/ev.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#define THREADS_MAX 64
 
 struct pool {
 	pthread_mutex_t lock;
@@ -19,7 +18,7 @@ struct pool {
 	bool stop;
 	int fd; /* eventfd: something is finished */
 	struct ev_io *io;
-	pthread_t threads[THREADS_MAX];
+	pthread_t threads[POOL_THREADS_MAX];
 	unsigned n;
 };
 
@@ -101,6 +100,15 @@ unsigned pool_waiting(struct pool *p)
 	return n;
 }
 
+unsigned pool_threads(unsigned asked)
+{
+	cpu_set_t set;
+
+	if (!asked && sched_getaffinity(0, sizeof(set), &set) == 0)
+		asked = (unsigned)CPU_COUNT(&set);
+	return MIN(MAX(asked, 1U), (unsigned)POOL_THREADS_MAX);
+}
+
 static int start_threads(struct pool *p, unsigned threads)
 {
 	sigset_t all, old;
@@ -108,7 +116,7 @@ static int start_threads(struct pool *p, unsigned threads)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	while (r == 0 && p->n < MIN(threads, THREADS_MAX)) {
+	while (r == 0 && p->n < MIN(threads, POOL_THREADS_MAX)) {
 		r = pthread_create(&p->threads[p->n], NULL, worker, p);
 		if (r == 0)
 			p->n++;

@@ -1,8 +1,8 @@
-/* test_tlsd_pool: jobs run on workers and come back to the loop. */
+/* test_pool: jobs run on workers and come back to the loop. */
 #include "unit.h"
 
 #include "ev/ev.h"
-#include "pool.h"
+#include "pool/pool.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

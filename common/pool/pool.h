@@ -5,8 +5,8 @@
  *
  * Workers hold no lock while a job runs. Signals are the loop's.
  */
-#ifndef COUPLET_TLSD_POOL_H
-#define COUPLET_TLSD_POOL_H
+#ifndef COUPLET_POOL_H
+#define COUPLET_POOL_H
 
 #include "base/base.h"
 #include "base/list.h"
@@ -14,14 +14,19 @@
 struct ev_loop;
 struct pool;
 
+#define POOL_THREADS_MAX 64
+
 struct pool_job {
 	void (*run)(struct pool_job *j);  /* on a worker */
 	void (*done)(struct pool_job *j); /* on the loop; may submit again */
 	struct list node;
 };
 
-/* `threads` (1..64) workers. 0 or negative errno. Before the system call
- * filter: threads are made here and never later. */
+/* Workers for a deck that asks for `asked`; 0: one for each processor that we
+ * may use. 1..POOL_THREADS_MAX. */
+unsigned pool_threads(unsigned asked);
+/* `threads` (1..POOL_THREADS_MAX) workers. 0 or negative errno. Before the
+ * system call filter: threads are made here and never later. */
 int pool_new(struct ev_loop *l, unsigned threads, struct pool **ret) MUST_USE;
 /* Waits for the jobs that run; those that wait are forgotten, done() is not
  * called for any. NULL is fine. */
