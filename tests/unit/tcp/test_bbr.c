@@ -296,14 +296,14 @@ static void a_connection_may_change_to_it_and_back(void **state)
 	assert_true(peer_drain(&p) > 0);
 	peer_wait(&p, DUR_MS(10));
 	peer_send(&p, TCP_ACK, 1, 2001, 0);
-	assert_true(tcp_bbr_of(p.c)->rate.delivered == 2000);
+	assert_int_equal(p.c->cc.bbr.model->rate.delivered, 2000);
 	set_cc(&p, TCP_CC_CUBIC);
 	assert_null(tcp_bbr_of(p.c));
 	peer_write(&p, 1500);
 	assert_true(peer_drain(&p) > 0);
 	set_cc(&p, TCP_CC_BBR); /* with data in flight */
 	peer_send(&p, TCP_ACK, 1, 3501, 0);
-	assert_true(tcp_bbr_of(p.c)->rate.delivered == 1500);
+	assert_int_equal(p.c->cc.bbr.model->rate.delivered, 1500);
 	tcp_conn_check(p.c);
 	peer_fini(&p);
 }
