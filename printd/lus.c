@@ -381,7 +381,8 @@ static void finished(struct lu *lu, struct spool_job *j, uint32_t pages)
 	pd->counts.pages += pages;
 	pd->counts.bytes += j->meta.bytes;
 	pd->counts.repeated += st.repeat;
-	log_msg(MSG_CPLT710I, id, lu->cfg->name, pages,
+	/* each of them: a job that may come twice must not do so in silence */
+	log_every(MSG_CPLT710I, id, lu->cfg->name, pages,
 		st.repeat ? ", MAY HAVE BEEN PRINTED BEFORE" : "");
 	lus_take_out(lu, j);
 	if (lu->cfg->opt.retain_ns) {

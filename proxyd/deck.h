@@ -93,7 +93,6 @@ struct proxyd_host {
 	struct ip_addr addr;
 };
 
-enum proxyd_log { PROXYD_LOG_ALL, PROXYD_LOG_FAILURES, PROXYD_LOG_NONE };
 
 struct proxyd_deck {
 	char id[3];                     /* two digits, or "*" */
@@ -106,7 +105,7 @@ struct proxyd_deck {
 	uint32_t subtasks;      /* SUBTASK; 0: one for each processor */
 	dur_t drain;            /* how long DRAIN waits */
 	dur_t stop;             /* how long SIGTERM waits */
-	enum proxyd_log log;
+	enum tlsdeck_log log;
 	uint16_t ftp_lo, ftp_hi; /* ports of data connections, 0 = any */
 	char metrics[108];
 	uint32_t allow_uid[PROXYD_WHO_MAX], allow_gid[PROXYD_WHO_MAX];

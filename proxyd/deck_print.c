@@ -69,8 +69,6 @@ static void print_drain(const struct proxyd_deck *d, FILE *out)
 
 static void print_limits(const struct proxyd_deck *d, FILE *out)
 {
-	static const char *const logs[] = {"ALL", "FAILURES", "NONE"};
-
 	if (d->conn_max != PROXYD_CONN_MAX)
 		fprintf(out, "LIMIT CONNECTIONS %u\n", d->conn_max);
 	if (d->flow_max != PROXYD_FLOW_MAX)
@@ -82,8 +80,7 @@ static void print_limits(const struct proxyd_deck *d, FILE *out)
 	print_drain(d, out);
 	if (d->ftp_lo)
 		fprintf(out, "FTPPORTS %u-%u\n", d->ftp_lo, d->ftp_hi);
-	if (d->log != PROXYD_LOG_ALL)
-		fprintf(out, "LOG %s\n", logs[d->log]);
+	tlsdeck_log_print(d->log, out);
 	if (d->metrics[0])
 		fprintf(out, "METRICS %s\n", d->metrics);
 }

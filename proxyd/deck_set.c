@@ -209,12 +209,7 @@ void proxyd_deck_cmd_subtask(struct proxyd_deck_builder *b, struct deck_args *a)
 
 void proxyd_deck_cmd_log(struct proxyd_deck_builder *b, struct deck_args *a)
 {
-	static const char *const words[] = {"ALL", "FAILURES", "NONE"};
-	unsigned i;
-
-	if (deck_args_word(a, "what", words, ARRAY_SIZE(words), &i))
-		b->d->log = (enum proxyd_log)i;
-	deck_args_end(a);
+	tlsdeck_log_read(a, &b->d->log);
 }
 
 void proxyd_deck_cmd_metrics(struct proxyd_deck_builder *b, struct deck_args *a)

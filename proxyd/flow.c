@@ -63,8 +63,8 @@ static void log_end(const struct flow *f, enum flow_end why, const char *text)
 			   out = f->relay.dir[1].bytes;
 	dur_t life = mono_sub(relay_now(pd->set), f->started);
 
-	if (pd->deck.log == PROXYD_LOG_NONE ||
-	    (pd->deck.log == PROXYD_LOG_FAILURES && why == FLOW_END_OK))
+	if (pd->deck.log == TLSDECK_LOG_NONE ||
+	    (pd->deck.log == TLSDECK_LOG_FAILURES && why == FLOW_END_OK))
 		return;
 	ip_port_format(&f->client, client);
 	if (f->server.addr.family != IP_NONE)

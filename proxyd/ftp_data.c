@@ -74,7 +74,7 @@ static void abandon(struct ftp_data *d)
 
 static void give_up(struct ftp_data *d, const char *what, const char *why)
 {
-	if (d->px->pd->deck.log != PROXYD_LOG_NONE)
+	if (d->px->pd->deck.log != TLSDECK_LOG_NONE)
 		log_msg(MSG_CPLT619W, d->px->label, what, why);
 	abandon(d);
 }

@@ -135,7 +135,7 @@ static void log_flow(const struct udp_flow *f)
 	unsigned long long in = f->bytes[0], out = f->bytes[1];
 	unsigned long long n_in = f->datagrams[0], n_out = f->datagrams[1];
 
-	if (pd->deck.log != PROXYD_LOG_ALL)
+	if (pd->deck.log != TLSDECK_LOG_ALL)
 		return;
 	log_every(MSG_CPLT618I, ip_port_format(&f->client, client),
 		  f->u->px->label, ip_port_format(&f->server, server), n_in, in,

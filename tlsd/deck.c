@@ -99,6 +99,11 @@ static void cmd_iptrace(struct builder *b, struct deck_args *a)
 	yes_no(a, &b->d->iptrace);
 }
 
+static void cmd_log(struct builder *b, struct deck_args *a)
+{
+	tlsdeck_log_read(a, &b->d->log);
+}
+
 /* ---- ATTLS: the target --------------------------------------------------- */
 
 static bool is_host_name(const char *text)
@@ -453,6 +458,7 @@ static const struct {
 	{"TIMEOUT", cmd_timeout}, {"METRICS", cmd_metrics},
 	{"SUBTASK", cmd_subtask}, {"SSL$DBG", cmd_ssl_dbg},
 	{"SSL$ICA", cmd_ssl_ica}, {"IPTRACE", cmd_iptrace},
+	{"LOG", cmd_log},
 };
 
 static const struct {

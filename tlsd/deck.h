@@ -67,10 +67,11 @@ struct tlsd_deck {
 	char job[16];
 	struct tlsd_rule *rules;
 	uint32_t n_rules;
-	uint32_t subtasks; /* SETPARM SUBTASK, 0 = one for each processor */
-	bool ssl_dbg;      /* SETPARM SSL$DBG */
-	bool ssl_ica;      /* SETPARM SSL$ICA: noted, no effect */
-	bool iptrace;      /* SETPARM IPTRACE or UPSI 1: debug lines */
+	uint32_t subtasks;    /* SETPARM SUBTASK, 0 = one for each processor */
+	bool ssl_dbg;         /* SETPARM SSL$DBG */
+	bool ssl_ica;         /* SETPARM SSL$ICA: noted, no effect */
+	bool iptrace;         /* SETPARM IPTRACE or UPSI 1: debug lines */
+	enum tlsdeck_log log; /* of handshakes */
 	char metrics[108];
 };
 

@@ -93,6 +93,7 @@ void tlsd_deck_print(const struct tlsd_deck *d, FILE *out)
 		fputs("SSL$ICA YES\n", out);
 	if (d->iptrace)
 		fputs("IPTRACE YES\n", out);
+	tlsdeck_log_print(d->log, out);
 	tlsdeck_init(&at);
 	for (uint32_t i = 0; i < d->n_rules; i++) {
 		const struct tlsd_rule *r = &d->rules[i];

@@ -30,10 +30,10 @@ static void fill_ok(struct handshake *h, const struct tls_info *i)
 
 static void log_ok(const struct handshake *h, const char *peer)
 {
-	log_msg(MSG_CPLT510I, h->inbound ? "from" : "to", peer, h->rule,
-		h->version, h->suite, h->group[0] ? h->group : "no group",
-		h->cert[0] ? h->cert : "no certificate",
-		h->resumed ? "resumed" : "full", h->us / 1000);
+	log_every(MSG_CPLT510I, h->inbound ? "from" : "to", peer, h->rule,
+		  h->version, h->suite, h->group[0] ? h->group : "no group",
+		  h->cert[0] ? h->cert : "no certificate",
+		  h->resumed ? "resumed" : "full", h->us / 1000);
 }
 
 /* The trace of BSTTATLS names these fields; one line each. */
@@ -49,18 +49,18 @@ static void log_summary(const struct rule *r, const struct handshake *h,
 
 	snprintf(text, sizeof(text), "hs_type = %u (%s)", hs_type,
 		 types[hs_type & 3]);
-	log_msg(MSG_CPLT512I, h->rule, text);
+	log_every(MSG_CPLT512I, h->rule, text);
 	snprintf(text, sizeof(text), "sec_type = %s", h->version);
-	log_msg(MSG_CPLT512I, h->rule, text);
+	log_every(MSG_CPLT512I, h->rule, text);
 	snprintf(text, sizeof(text), "cipher_selected = %04X (%s)", i->suite,
 		 h->suite);
-	log_msg(MSG_CPLT512I, h->rule, text);
+	log_every(MSG_CPLT512I, h->rule, text);
 	snprintf(text, sizeof(text), "reused = %s", h->resumed ? "YES" : "NO");
-	log_msg(MSG_CPLT512I, h->rule, text);
+	log_every(MSG_CPLT512I, h->rule, text);
 	if (i->peer_cert) {
 		snprintf(text, sizeof(text), "cert_info = %s, issuer %s",
 			 i->subject, i->issuer);
-		log_msg(MSG_CPLT512I, h->rule, text);
+		log_every(MSG_CPLT512I, h->rule, text);
 	}
 }
 
@@ -81,8 +81,9 @@ void history_add(struct tlsd *td, struct rule *r, bool inbound,
 	if (why) {
 		copy(h->why, sizeof(h->why), why);
 		rule_counters(r)->failed++;
-		log_msg(MSG_CPLT511W, inbound ? "from" : "to", text, r->number,
-			h->why, us / 1000);
+		if (td->deck.log != TLSDECK_LOG_NONE)
+			log_every(MSG_CPLT511W, inbound ? "from" : "to", text,
+				  r->number, h->why, us / 1000);
 		return;
 	}
 	tls_session_info(s, &i);
@@ -90,7 +91,8 @@ void history_add(struct tlsd *td, struct rule *r, bool inbound,
 	rule_counters(r)->opened++;
 	rule_counters(r)->resumed += i.resumed;
 	rule_counters(r)->handshake_us += us;
-	log_ok(h, text);
+	if (td->deck.log == TLSDECK_LOG_ALL)
+		log_ok(h, text);
 	if (td->deck.ssl_dbg)
 		log_summary(r, h, &i);
 }

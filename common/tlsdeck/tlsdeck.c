@@ -482,6 +482,23 @@ static void print_option(FILE *out, const struct tls_settings *from,
 		fprintf(out, "OPTION NOFTP\n");
 }
 
+static const char *const log_words[] = {"ALL", "FAILURES", "NONE"};
+
+void tlsdeck_log_read(struct deck_args *a, enum tlsdeck_log *ret)
+{
+	unsigned i;
+
+	if (deck_args_word(a, "what", log_words, ARRAY_SIZE(log_words), &i))
+		*ret = (enum tlsdeck_log)i;
+	deck_args_end(a);
+}
+
+void tlsdeck_log_print(enum tlsdeck_log l, FILE *out)
+{
+	if (l != TLSDECK_LOG_ALL)
+		fprintf(out, "LOG %s\n", log_words[l]);
+}
+
 void tlsdeck_print(const struct tls_settings *from,
 		   const struct tls_settings *to, FILE *out)
 {

@@ -100,6 +100,13 @@ size_t tlsdeck_keywords(const char **ret);
  * they are equal. */
 void tlsdeck_print(const struct tls_settings *from,
 		   const struct tls_settings *to, FILE *out);
+/* LOG, which is none of these and the same in tlsd and proxyd: what has a line
+ * in the log each time it happens. */
+enum tlsdeck_log { TLSDECK_LOG_ALL, TLSDECK_LOG_FAILURES, TLSDECK_LOG_NONE };
+/* The operands of LOG; *ret stays if they are wrong. */
+void tlsdeck_log_read(struct deck_args *a, enum tlsdeck_log *ret);
+/* As a command, if it is not ALL. */
+void tlsdeck_log_print(enum tlsdeck_log l, FILE *out);
 /* The directory that KEYRING means, into `buf` of TLSDECK_PATH_MAX * 2 bytes;
  * returned. */
 const char *tlsdeck_ring(const struct tls_settings *s, char *buf, size_t len);

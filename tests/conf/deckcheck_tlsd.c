@@ -103,6 +103,7 @@ static const char *decks_differ(const struct tlsd_deck *a,
 	SAME(ssl_dbg);
 	SAME(ssl_ica);
 	SAME(iptrace);
+	SAME(log);
 	SAME_TEXT(metrics);
 	for (uint32_t i = 0; i < a->n_rules; i++) {
 		const char *why = rules_differ(&a->rules[i], &b->rules[i]);

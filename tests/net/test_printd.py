@@ -533,6 +533,21 @@ def test_files(net):
     p.stop()
 
 
+@options(seconds=120)
+def test_each_job_has_a_line(net):
+    """The log holds repeats back; a printed job is none, however many come at
+    once."""
+    p = Printd(net, "FILE PF BSTTVNET {work}/out\n")
+    fresh("out", folder=True)
+    jobs = [p.submit("PF", f"job {i}\n") for i in range(70)]
+    for job in jobs:
+        p.wait_gone(job)
+    text = p.proc.text()
+    missing = [j for j in jobs if f"CPLT710I job {j} printed on PF" not in text]
+    check(not missing, f"no line for {missing}")
+    p.stop()
+
+
 @options(seconds=150)
 def test_lpr_cups_lpd(net):
     """CUPS's own LPD server, started for each connection as inetd does."""

@@ -340,6 +340,23 @@ def test_silent_peers_do_not_block(net):
     tlsd.stop()
 
 
+@options(seconds=150)
+def test_each_handshake_has_a_line(net):
+    """Even seventy at once, where repeats of other messages are held back;
+    LOG says whether."""
+    standard_certs()
+    rule = SERVER_RULE + ["ATTLS 7000 AS 7443 SSL"]
+    for word, lines in (("ALL", 70), ("FAILURES", 0)):
+        tlsd = Tlsd(net, [f"LOG {word}"] + rule)
+        p = echo_server(net)
+        tlsend(net, "call", "notify", "bytes=10", "count=70").ok(100)
+        wait_for(lambda s=p: s.text().count("end 10 ") == 70, "all", 60)
+        check_equal(tlsd.proc.text().count("CPLT510I"), lines, word)
+        tlsd.idle()
+        tlsd.stop()
+        p.stop()
+
+
 # ---- tlsd comes and goes ---------------------------------------------------
 
 SECRET = "attack-at-dawn"
