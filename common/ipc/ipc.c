@@ -218,6 +218,30 @@ static bool take_fds(struct msghdr *msg, struct ipc_msg *ret)
 	return many;
 }
 
+static ssize_t receive(int fd, struct msghdr *msg)
+{
+	size_t space = msg->msg_controllen;
+	bool reset = false;
+	ssize_t n;
+
+	for (;;) {
+		msg->msg_controllen = space;
+		n = recvmsg(fd, msg, MSG_CMSG_CLOEXEC);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n >= 0 || errno != ECONNRESET || reset)
+			break;
+		/* The peer closed without reading all of ours, and Linux tells
+		 * that before what the peer said last: which is still there. */
+		reset = true;
+	}
+	if (n == 0 && reset && !msg->msg_controllen) {
+		errno = ECONNRESET;
+		return -1;
+	}
+	return n;
+}
+
 int ipc_recv(int fd, struct ipc_msg *ret)
 {
 	struct head h;
@@ -233,9 +257,7 @@ int ipc_recv(int fd, struct ipc_msg *ret)
 	bool many;
 	ssize_t n;
 
-	do
-		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+	n = receive(fd, &msg);
 	if (n < 0)
 		return -errno;
 	ret->n_fds = 0;

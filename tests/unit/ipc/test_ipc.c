@@ -51,6 +51,29 @@ static void message_keeps_everything(void **state)
 	close(p[1]);
 }
 
+/* A daemon refuses a program that had something to say already. */
+static void last_words_come_before_the_reset(void **state)
+{
+	struct ipc_msg m;
+	int p[2];
+
+	(void)state;
+	pair(p, 0);
+	assert_int_equal(ipc_send(p[0], 1, 0, 0, "may I?", 6, NULL, 0), 0);
+	assert_int_equal(ipc_send(p[1], 2, 0, -EACCES, "no", 2, NULL, 0), 0);
+	close(p[1]);
+	assert_int_equal(ipc_recv(p[0], &m), 1);
+	assert_string_equal(m.body, "no");
+	assert_int_equal(ipc_recv(p[0], &m), 0);
+	close(p[0]);
+	/* and without a word it is a reset */
+	pair(p, 0);
+	assert_int_equal(ipc_send(p[0], 1, 0, 0, "may I?", 6, NULL, 0), 0);
+	close(p[1]);
+	assert_int_equal(ipc_recv(p[0], &m), -ECONNRESET);
+	close(p[0]);
+}
+
 static void largest_body_passes_one_more_does_not(void **state)
 {
 	char *big = calloc(1, IPC_BODY_MAX + 1);
@@ -427,6 +450,7 @@ static void freed_in_message_hears_no_more(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(message_keeps_everything),
+	cmocka_unit_test(last_words_come_before_the_reset),
 	cmocka_unit_test(largest_body_passes_one_more_does_not),
 	cmocka_unit_test(descriptors_arrive_and_are_closed_unless_taken),
 	cmocka_unit_test(bad_records_are_refused_without_a_leak),
