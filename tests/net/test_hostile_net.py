@@ -21,7 +21,7 @@ from couplet_net import (PYTHON, V4_HOST, V4_STACK, V6_STACK, WORK, check,
                          check_equal, main, needs, options, skip, wait_for)
 
 PORT = 8080
-CONNECTS = 300
+CONNECTS = 200
 SYN_RATE = 100000
 
 SERVER = """

@@ -129,7 +129,7 @@ def shared(build, linux, pipes, seconds, **cc):
 # ---- cases -----------------------------------------------------------------
 
 def beats(build, name):
-    linux, ours = side_by_side(build, PATHS[name], 16, 20)
+    linux, ours = side_by_side(build, PATHS[name], 16, 14)
     text = f"{name}: Linux {linux:.0f}, ours {ours:.0f} kbit/s a flow, " \
            f"ratio {ours / linux:.3f}"
     print(text, flush=True)
@@ -145,7 +145,7 @@ def test_five_per_cent(build):
 
 
 def shares(build, linux):
-    part, kbit = shared(build, linux, 8, 20)
+    part, kbit = shared(build, linux, 8, 16)
     text = f"the first takes {part:.3f} of {kbit:.0f} kbit/s"
     print(text, flush=True)
     check(0.4 <= part <= 0.6, text)
@@ -153,7 +153,7 @@ def shares(build, linux):
 
 def test_bbr_on_a_policed_path(build):
     """What BBR is for: a path that loses without being full."""
-    linux, ours = side_by_side(build, PATHS["policer"], 8, 20, cc="BBR")
+    linux, ours = side_by_side(build, PATHS["policer"], 8, 12, cc="BBR")
     text = f"policer: Linux {linux:.0f}, BBR {ours:.0f} kbit/s a flow"
     print(text, flush=True)
     check(ours >= linux, text)
@@ -161,7 +161,7 @@ def test_bbr_on_a_policed_path(build):
 
 def test_bbr_starves_no_linux_flow(build):
     """What BBR leaves to CUBIC depends on the queue; measured 29 to 45 %."""
-    part, kbit = shared(build, True, 8, 20, cc="BBR")
+    part, kbit = shared(build, True, 8, 12, cc="BBR")
     text = f"Linux keeps {part:.3f} of {kbit:.0f} kbit/s beside BBR"
     print(text, flush=True)
     check(0.2 <= part <= 0.6, text)
