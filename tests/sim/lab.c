@@ -439,8 +439,15 @@ static bool compare(const struct lab_case *c, const struct result *was,
 	return bad;
 }
 
+/* Under valgrind, where a table takes minutes, some rows are enough. */
+static size_t step_of_check(void)
+{
+	return getenv("COUPLET_SEEDS") ? 6 : 1;
+}
+
 static int check_table(const char *path)
 {
+	size_t step = step_of_check();
 	FILE *in = fopen(path, "r");
 	int bad = 0;
 
@@ -448,7 +455,7 @@ static int check_table(const char *path)
 		fprintf(stderr, "lab: %s: %s\n", path, strerror(errno));
 		return 2;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i += step) {
 		struct result was, is = run_case(&cases[i]);
 
 		if (!read_row(in, cases[i].name, &was)) {
