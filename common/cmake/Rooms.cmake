@@ -27,15 +27,17 @@ function(add_unit_test name)
     target_link_libraries(${name} PRIVATE
         couplet_flags ${T_LINKS} PkgConfig::CMOCKA)
     foreach(src ${T_SOURCES})
-        file(STRINGS ${src} lines REGEX "cmocka_unit_test")
+        # a name may stand on the line after the macro
+        file(READ ${src} text)
+        string(REGEX MATCHALL
+            "cmocka_unit_test[a-z_]*\\([ \t\r\n]*[A-Za-z0-9_]+"
+            found "${text}")
         set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${src})
-        foreach(line ${lines})
-            if(line MATCHES "cmocka_unit_test[a-z_]*\\(([A-Za-z0-9_]+)")
-                set(case ${CMAKE_MATCH_1})
-                add_test(NAME ${name}.${case} COMMAND ${name} ${case})
-                set_tests_properties(${name}.${case} PROPERTIES
-                    LABELS ${T_LABEL} TIMEOUT 120)
-            endif()
+        foreach(macro ${found})
+            string(REGEX REPLACE ".*[^A-Za-z0-9_]" "" case "${macro}")
+            add_test(NAME ${name}.${case} COMMAND ${name} ${case})
+            set_tests_properties(${name}.${case} PROPERTIES
+                LABELS ${T_LABEL} TIMEOUT 120)
         endforeach()
     endforeach()
 endfunction()
