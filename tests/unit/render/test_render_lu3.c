@@ -370,9 +370,4 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(encodes_screens, setup),
 };
 
-int main(int argc, char **argv)
-{
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, open_pages, close_pages);
-}
+UNIT_MAIN_BETWEEN(tests, open_pages, close_pages)

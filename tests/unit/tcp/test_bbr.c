@@ -334,23 +334,20 @@ static void a_time_out_is_no_end_of_the_window(void **state)
 	peer_fini(&p);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_rate_is_what_arrived_by_the_time_it_took),
-		cmocka_unit_test(a_bunch_of_acks_is_no_rate),
-		cmocka_unit_test(
-			what_the_program_did_not_write_is_no_limit_of_the_path),
-		cmocka_unit_test(marks_are_few_and_apart),
-		cmocka_unit_test(startup_finds_the_path_and_drains_its_queue),
-		cmocka_unit_test(it_asks_for_more_every_few_seconds),
-		cmocka_unit_test(a_path_that_became_narrow_is_believed),
-		cmocka_unit_test(heavy_loss_bounds_what_is_in_flight),
-		cmocka_unit_test(the_round_trip_is_looked_at_on_an_empty_path),
-		cmocka_unit_test(extremes_do_not_overflow),
-		cmocka_unit_test(a_connection_may_change_to_it_and_back),
-		cmocka_unit_test(a_time_out_is_no_end_of_the_window),
-	};
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_rate_is_what_arrived_by_the_time_it_took),
+	cmocka_unit_test(a_bunch_of_acks_is_no_rate),
+	cmocka_unit_test(
+		what_the_program_did_not_write_is_no_limit_of_the_path),
+	cmocka_unit_test(marks_are_few_and_apart),
+	cmocka_unit_test(startup_finds_the_path_and_drains_its_queue),
+	cmocka_unit_test(it_asks_for_more_every_few_seconds),
+	cmocka_unit_test(a_path_that_became_narrow_is_believed),
+	cmocka_unit_test(heavy_loss_bounds_what_is_in_flight),
+	cmocka_unit_test(the_round_trip_is_looked_at_on_an_empty_path),
+	cmocka_unit_test(extremes_do_not_overflow),
+	cmocka_unit_test(a_connection_may_change_to_it_and_back),
+	cmocka_unit_test(a_time_out_is_no_end_of_the_window),
+};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+UNIT_MAIN(tests)
