@@ -629,6 +629,25 @@ static bool ends_in_a_record(const struct tls_session *s, int r)
 	       gnutls_record_get_direction(s->gs) == 0;
 }
 
+/* gnutls_handshake(), until it is done, failed, or waits. It says
+ * GNUTLS_E_AGAIN too when a message goes on in the next record, which may have
+ * come already: then no event tells of it. */
+static int shake(struct tls_session *s)
+{
+	struct in_record before;
+	int r;
+
+	do {
+		before = s->in;
+		s->starved = false;
+		r = gnutls_handshake(s->gs);
+	} while (r == GNUTLS_E_AGAIN && !s->starved && !s->eof &&
+		 gnutls_record_get_direction(s->gs) == 0 &&
+		 (s->in.records != before.records || s->in.n != before.n ||
+		  s->in.left != before.left));
+	return r;
+}
+
 int tls_session_handshake(struct tls_session *s)
 {
 	int r;
@@ -638,7 +657,7 @@ int tls_session_handshake(struct tls_session *s)
 	if (s->done)
 		return 0;
 	do {
-		r = gnutls_handshake(s->gs);
+		r = shake(s);
 		/* a warning, or a signal, is no reason to stop */
 	} while (r == GNUTLS_E_INTERRUPTED ||
 		 (r == GNUTLS_E_WARNING_ALERT_RECEIVED && s->odd++ < ODD_MAX));

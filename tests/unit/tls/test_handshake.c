@@ -145,7 +145,47 @@ static void an_alert_in_clear_is_understood(void **state)
 		TLS_ERR_ALERT);
 }
 
+/* A certificate that takes two records, both there: nobody will say again that
+ * the second has come. */
+static void a_message_of_two_records_needs_no_second_event(void **state)
+{
+	static char name[20000];
+	struct fix *f = *state;
+	struct pki_what w = {.kind = MAKE_SERVER,
+			     .cn = "LARGE",
+			     .san = "server.test",
+			     .san2 = name};
+	struct tls_policy_spec cs = fix_client(f), ss;
+	struct tls_session *c, *s;
+	struct two t;
+	struct pipe *pipe;
+
+	memset(name, 'a', sizeof name - 1);
+	pki_make(&f->pki, "LARGE", &w, NULL, NULL);
+	ss = fix_server(f, "LARGE");
+	two_open(&t, &cs, &ss, "server.test");
+	pipe = pipe_new();
+	assert_int_equal(tls_session_new(t.cp, "server.test", &pipe_io,
+					 &pipe->client, &c),
+			 0);
+	assert_int_equal(
+		tls_session_new(t.sp, NULL, &pipe_io, &pipe->server, &s), 0);
+	assert_int_equal(tls_session_handshake(c), -EAGAIN);
+	assert_int_equal(tls_session_handshake(s), -EAGAIN);
+	assert_true(pipe->down.len > TLS_RECORD_MAX);
+	assert_int_equal(tls_session_handshake(c), 0);
+	assert_int_equal(pipe->down.len, 0);
+	tls_session_free(c);
+	tls_session_free(s);
+	free(pipe);
+	two_close(&t);
+	fix_forget(f, &ss);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test_setup_teardown(
+		a_message_of_two_records_needs_no_second_event, fix_setup,
+		fix_teardown),
 	cmocka_unit_test_setup_teardown(an_alert_in_clear_is_understood,
 					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(tls13_with_an_ec_key, fix_setup,
