@@ -383,7 +383,7 @@ static void finished(struct lu *lu, struct spool_job *j, uint32_t pages)
 	pd->counts.repeated += st.repeat;
 	/* each of them: a job that may come twice must not do so in silence */
 	log_every(MSG_CPLT710I, id, lu->cfg->name, pages,
-		st.repeat ? ", MAY HAVE BEEN PRINTED BEFORE" : "");
+		  st.repeat ? ", MAY HAVE BEEN PRINTED BEFORE" : "");
 	lus_take_out(lu, j);
 	if (lu->cfg->opt.retain_ns) {
 		if (lus_update(pd, j, &st) < 0)

@@ -93,7 +93,6 @@ struct proxyd_host {
 	struct ip_addr addr;
 };
 
-
 struct proxyd_deck {
 	char id[3];                     /* two digits, or "*" */
 	char name[PROXYD_NAME_MAX + 1]; /* of this proxyd */
