@@ -3,8 +3,8 @@
  *
  * Before stackd knows a socket, options live in the kernel's socket: those
  * that AF_UNIX stores without heeding them, and the tag. They go to stackd
- * with the first record. Afterwards they are sent on; those that cannot fail
- * are not waited for.
+ * with the first record. Afterwards they are sent on; on a connection, those
+ * that cannot fail are not waited for.
  */
 #include "client/attls.h"
 #include "client/op.h"
@@ -98,9 +98,12 @@ int op_ctl(int fd, uint64_t *t, struct proto_req *rq, struct proto_rep *rep,
 
 int op_ctl_set(int fd, uint64_t *t, int name, int64_t v, bool wait)
 {
-	/* the next datagram leaves with the option in force: only a stream
-	 * may go on before stackd has seen it */
-	bool oneway = !wait && !(*t & TAG_DGRAM);
+	/* connect() and the next datagram go through other doors than this
+	 * word, and may be seen before it: only a stream that is under way
+	 * goes on without an answer */
+	bool under_way =
+		tag_state(*t) == TAG_CONNECTED || tag_state(*t) == TAG_ACCEPTED;
+	bool oneway = !wait && under_way && !(*t & TAG_DGRAM);
 	struct proto_req rq = {.op = PROTO_SETOPT,
 			       .flags = oneway ? PROTO_F_ONEWAY : 0,
 			       .name = name,

@@ -3,18 +3,25 @@
 then one line for each test that did not pass: "failed|skipped NAME reason".
 """
 
+import re
 import sys
 import xml.etree.ElementTree as ET
 
 
+TELLING = re.compile(r"(FAIL|ERROR)\b|\w*(Error|Failure)\b:?|SKIP|"
+                     r"\[  FAILED  \]")
+
+
 def reason(case):
-    """The last line that the test wrote; skips say why there."""
+    """The lines that say what went wrong, or the last one that the test
+    wrote; skips say why there."""
     out = case.findtext("system-out") or ""
-    lines = [x.strip() for x in out.split("\n") if x.strip()]
+    lines = [x.strip()[:200] for x in out.split("\n") if x.strip()]
     for line in reversed(lines):
         if line.startswith("SKIP"):
             return line
-    return lines[-1][:200] if lines else ""
+    telling = list(dict.fromkeys(x for x in lines if TELLING.match(x)))
+    return " | ".join(telling[:4] or lines[-1:])
 
 
 def main():

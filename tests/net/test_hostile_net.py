@@ -87,6 +87,13 @@ def alive(net, what):
 
 # ---- flood --------------------------------------------------------------------
 
+def cookies_sent(net):
+    """What was never counted is not shown."""
+    found = re.search(r"cookies_sent\s+\S+\s+(\d+)",
+                      net.ctl("QUERY", "COUNTERS"))
+    return int(found.group(1)) if found else 0
+
+
 @options(seconds=240, on_kernel=False)
 def test_syn_flood(net):
     """100,000 SYNs a second from spoofed addresses, or as many as this
@@ -95,15 +102,15 @@ def test_syn_flood(net):
     server(net)
     check(talk(net, 4, 30), "no service before the flood")
     before = rss_kib(net)
-    flood = hostile(net, "syn", "cpl4", V4_STACK, PORT, SYN_RATE, 90)
-    wait_for(lambda: "cookies" in net.ctl("QUERY", "COUNTERS"), "counters", 30)
+    flood = hostile(net, "syn", "cpl4", V4_STACK, PORT, SYN_RATE, 200)
+    wait_for(lambda: cookies_sent(net), "the flood to be answered by cookies",
+             30)
     good, peak, start = 0, 0, time.monotonic()
     for i in range(CONNECTS):
         good += talk(net, 4, 30)
         if i % 20 == 0:
             peak = max(peak, rss_kib(net))
-        check(flood.alive() or i > 30, "the flood ended too early")
-    flooded = flood.alive()
+    check(flood.alive(), "the flood ended before the connects did")
     flood.kill()
     took = time.monotonic() - start
     print(f"{good} of {CONNECTS} connects in {took:.1f} s, "
@@ -112,9 +119,6 @@ def test_syn_flood(net):
           f"only {good} of {CONNECTS} connects succeeded")
     check(peak - before < 64 * 1024,
           f"memory grew by {peak - before} KiB during the flood")
-    text = net.ctl("QUERY", "COUNTERS")
-    check(re.search(r"cookies[ _-]sent\s+[1-9]", text) or not flooded,
-          f"no cookie was sent:\n{text}")
     alive(net, "after the flood")
 
 

@@ -357,7 +357,8 @@ def test_helper_is_killed(net):
     check_equal(p.proc.wait(PATIENCE), 1, "exit status")
     check("helper process" in p.proc.text(), p.proc.tail())
     p.start()
-    check_equal(p.job(job)["state"], "READY", "state")
+    wait_for(lambda: p.job(job)["state"] == "READY",
+             "the job to wait for its printer again", PATIENCE)
     check(helper_of(p), "no helper")
     p.stop()
 

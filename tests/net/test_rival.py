@@ -145,7 +145,7 @@ def test_five_per_cent(build):
 
 
 def shares(build, linux):
-    part, kbit = shared(build, linux, 8, 16)
+    part, kbit = shared(build, linux, 8, 30)
     text = f"the first takes {part:.3f} of {kbit:.0f} kbit/s"
     print(text, flush=True)
     check(0.4 <= part <= 0.6, text)

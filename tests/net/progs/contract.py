@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import sys
+import threading
 import time
 import unittest
 
@@ -99,6 +100,31 @@ class Contract:
         for make in (self.outgoing, self.incoming):
             with self.subTest(make.__name__):
                 yield make()
+
+    def thread(self, fn, *args):
+        """Goes on beside the case; what it raises fails the case in
+        join()."""
+        def run():
+            try:
+                fn(*args)
+            except Exception as e:      # told by join()
+                t.raised = e
+
+        t = threading.Thread(target=run, daemon=True)
+        t.raised = None
+        t.start()
+        return t
+
+    def join(self, *threads, seconds=LIMIT):
+        end = time.monotonic() + seconds
+        for t in threads:
+            t.join(max(0, end - time.monotonic()))
+        raised = [t.raised for t in threads if t.raised]
+        if raised:
+            raise raised[0]
+        hung = sum(t.is_alive() for t in threads)
+        self.assertEqual(hung, 0, f"of {len(threads)} threads after "
+                         f"{seconds} s")
 
     def errno_of(self, fn, *args):
         try:

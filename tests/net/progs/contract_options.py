@@ -3,6 +3,7 @@
 import errno
 import socket
 import struct
+import threading
 import time
 
 from contract import LIMIT, on_stack
@@ -85,6 +86,31 @@ class OptionCases:
                                              socket.TCP_MAXSEG), 600)
         s.sendall(b"m" * 5000)
         self.assertEqual(conn.recv_exact(5000), b"m" * 5000)
+
+    def test_option_before_connect_counts(self):
+        """Whatever other threads ask meanwhile: what is set before connect()
+        is in force when the handshake begins."""
+        over = threading.Event()
+        asker = self.sock()
+
+        def ask():
+            while not over.is_set():
+                self.get(asker, "IPPROTO_TCP", "TCP_MAXSEG")
+
+        threads = [self.thread(ask) for _ in range(3)]
+        try:
+            k, addr = self.remote_listener()
+            for _ in range(30):
+                s = self.sock()
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 600)
+                s.connect(addr)
+                self.assertLessEqual(
+                    self.get(s, "IPPROTO_TCP", "TCP_MAXSEG"), 600)
+                s.close()
+                k.accept()[0].close()
+        finally:
+            over.set()
+        self.join(*threads)
 
     def test_accepted_inherits(self):
         lis, addr = self.listener()
@@ -195,18 +221,27 @@ class DualCases:
         self.assertEqual(addr[0], want)
         self.assertEqual(conn.family, socket.AF_INET6)
 
-    def test_v6only_listener(self):
+    def v6only_listener(self):
         s = self.keep(socket.socket(socket.AF_INET6))
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         s.bind(("::", 0))
         s.listen(5)
-        port = s.getsockname()[1]
+        return s.getsockname()[1]
+
+    def test_v6only_listener(self):
+        port = self.v6only_listener()
         k = self.remote()
         want = 0 if self.family == socket.AF_INET6 else errno.ECONNREFUSED
         self.assertEqual(self.errno_of(k.connect, (self.local, port)), want)
-        # the v4 port is free for somebody else
-        s4 = self.keep(socket.socket(socket.AF_INET))
-        s4.bind(("0.0.0.0", port))
+        # the v4 port is free for somebody else, unless a connection of an
+        # earlier case still waits there
+        for _ in range(5):
+            s4 = self.keep(socket.socket(socket.AF_INET))
+            e = self.errno_of(s4.bind, ("0.0.0.0", port))
+            if not e:
+                break
+            port = self.v6only_listener()
+        self.assertEqual(e, 0)
         s4.listen(1)
 
     def test_mapped_connect(self):

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import subprocess
-import threading
+import tempfile
 import time
 
 from contract import LIMIT
@@ -148,7 +148,7 @@ class DescriptorCases:
 
     def test_local_sockets_stay_local(self):
         """AF_UNIX of the program itself is none of our business."""
-        path = f"/tmp/couplet-{os.getpid()}-{int(self.family)}"
+        path = tempfile.mktemp(prefix="couplet-")
         lis = self.keep(socket.socket(socket.AF_UNIX))
         lis.bind(path)
         lis.listen(1)
@@ -243,32 +243,25 @@ class DeathCases:
                 pid = in_child(child)
                 c.close()
                 os.waitpid(pid, 0)
-        t = threading.Thread(target=server)
-        t.start()
+        t = self.thread(server)
         for i in range(30):
             k = self.remote()
             k.connect(addr)
             k.sendall(b"abc%d" % i)
             k.shutdown(socket.SHUT_WR)
             self.assertEqual(k.recv_all(), b"ABC%d" % i)
-        t.join(LIMIT)
-        self.assertFalse(t.is_alive())
+        self.join(t)
 
 
 class ThreadCases:
     def test_threads_connect(self):
         k, addr = self.remote_listener(self.new_peer())
-        stop = []
 
         def acceptor():
             for _ in range(100):
                 conn, _ = k.accept()
                 conn.sendall(conn.recv(100))
                 conn.close()
-            stop.append(1)
-        t = threading.Thread(target=acceptor)
-        t.start()
-        bad = []
 
         def client(i):
             for j in range(10):
@@ -276,17 +269,11 @@ class ThreadCases:
                 s.settimeout(LIMIT)
                 s.connect(addr)
                 s.sendall(b"%d.%d" % (i, j))
-                if self.read_all(s) != b"%d.%d" % (i, j):
-                    bad.append((i, j))
+                self.assertEqual(self.read_all(s), b"%d.%d" % (i, j))
                 s.close()
-        ts = [threading.Thread(target=client, args=(i,)) for i in range(10)]
-        for x in ts:
-            x.start()
-        for x in ts:
-            x.join(LIMIT)
-        t.join(LIMIT)
-        self.assertEqual(bad, [])
-        self.assertTrue(stop)
+        self.join(self.thread(acceptor),
+                  *[self.thread(client, i) for i in range(10)],
+                  seconds=3 * LIMIT)
 
     def test_threaded_server(self):
         lis, addr = self.listener()
@@ -303,9 +290,8 @@ class ThreadCases:
             for _ in range(20):
                 c, _ = lis.accept()
                 c.settimeout(LIMIT)
-                threading.Thread(target=work, args=(c,)).start()
-        threading.Thread(target=server).start()
-        bad = []
+                workers.append(self.thread(work, c))
+        workers = []
 
         def client(i):
             p = Peer(os.environ["PEER_PATH"])
@@ -313,15 +299,12 @@ class ThreadCases:
             k.connect(addr)
             data = bytes([i]) * 100000
             k.sendall(data)
-            if k.recv_exact(len(data)) != data:
-                bad.append(i)
+            self.assertEqual(k.recv_exact(len(data)), data)
             p.close()
-        ts = [threading.Thread(target=client, args=(i,)) for i in range(20)]
-        for x in ts:
-            x.start()
-        for x in ts:
-            x.join(LIMIT)
-        self.assertEqual(bad, [])
+        self.join(self.thread(server),
+                  *[self.thread(client, i) for i in range(20)],
+                  seconds=3 * LIMIT)
+        self.join(*workers)
 
     def test_asyncio_server(self):
         import asyncio

@@ -10,7 +10,6 @@ import socket
 import struct
 import tempfile
 import termios
-import threading
 import time
 
 from contract import LIMIT, LINGER_RST
@@ -108,10 +107,9 @@ class StreamCases:
                         return
                     got.update(part)
                     n[0] += len(part)
-            t = threading.Thread(target=reader)
-            t.start()
+            t = self.thread(reader)
             s.sendall(data)
-            t.join(60)
+            self.join(t, seconds=60)
             self.assertEqual(n[0], len(data))
             self.assertEqual(got.digest(), hashlib.sha256(data).digest())
             s.shutdown(socket.SHUT_WR)
@@ -283,13 +281,12 @@ class FlagCases:
             k.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             got = []
             s.settimeout(None)
-            t = threading.Thread(
-                target=lambda c=s: got.append(c.recv(3000,
+            t = self.thread(
+                lambda c=s, to=got: to.append(c.recv(3000,
                                                      socket.MSG_WAITALL)))
-            t.start()
             for _ in range(30):
                 k.sendall(b"x" * 100)
-            t.join(LIMIT)
+            self.join(t)
             self.assertEqual(got, [b"x" * 3000])
 
     def test_dontwait(self):
