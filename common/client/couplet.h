@@ -24,11 +24,15 @@
 #include <sys/types.h>
 #include <time.h>
 
+/* Programs in strict C, or without _GNU_SOURCE, do not see these in the
+ * headers above. */
+struct addrinfo;
+struct mmsghdr;
+struct timespec;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-struct mmsghdr; /* whoever asks for it has _GNU_SOURCE */
 
 /*
  * `id`: the stack's two digits, "*" for the host's network, NULL for the

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 WANTED = {
     "programs": r"/s?bin/(stackd|stackctl|stackrun|couplet-keys)$",
@@ -26,6 +27,35 @@ PAGES = ["printd.8", "printctl.8", "printd.deck.5", "libcouplet-print.3",
          "stackd.8", "stackctl.8", "stackrun.1", "stackd.deck.5",
          "couplet-deck.5", "couplet-messages.7", "couplet.7",
          "couplet-keys.1"]
+# of each library: what a program of a user's includes and calls
+PROGRAMS = {
+    "couplet": """
+        #include <couplet.h>
+        #include <couplet_attls.h>
+        int main(void) {
+            struct attls_info info;
+            char id[8];
+            return couplet_is_ours(0, id) != 0 ||
+                   couplet_attls_query(0, &info) >= 0;
+        }""",
+    "couplet-eza": """
+        #include <couplet-eza.h>
+        #include <string.h>
+        int main(void) {
+            char text[] = "\\xc3\\xd6", len[4] = {0};
+            eza_put32(len, 2);
+            EZACIC04(text, len);
+            return memcmp(text, "CO", 2) != 0;
+        }""",
+    "couplet-print": """
+        #include <couplet-print.h>
+        int main(void) {
+            struct couplet_print *p;
+            int r = couplet_print_open("99", "NONE", &p);
+            couplet_print_close(p);
+            return r >= 0;
+        }""",
+}
 EXPOSURE_MAX = 30       # tenths, as systemd-analyze counts
 
 problems = []
@@ -91,12 +121,41 @@ def check_units(root, found):
             problem(f"{unit}: exposure above {EXPOSURE_MAX / 10}")
 
 
+def check_library(root, found, name, source):
+    """A program of a user's finds the library by pkg-config, and runs."""
+    pc = [f for f in found if f.endswith(f"/pkgconfig/{name}.pc")]
+    if not pc:
+        problem(f"no {name}.pc in the installed tree")
+        return
+    folder = os.path.dirname(os.path.join(root, pc[0]))
+    env = dict(os.environ, PKG_CONFIG_LIBDIR=folder,
+               PKG_CONFIG_SYSROOT_DIR=root,
+               LD_LIBRARY_PATH=os.path.dirname(folder))
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", name],
+                           env=env, text=True, stdout=subprocess.PIPE,
+                           check=True).stdout.split()
+    with tempfile.TemporaryDirectory() as work:
+        exe = os.path.join(work, "user")
+        for argv in (["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-o",
+                      exe, "-x", "c", "-", "-x", "none", *flags], [exe]):
+            r = subprocess.run(argv, env=env, input=source, text=True,
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, check=False)
+            if r.returncode:
+                problem(f"a program with {name}: {' '.join(argv[:1])} gave "
+                        f"{r.returncode}: {r.stdout}")
+                return
+    print(f"a program with {name} runs: {' '.join(flags)}")
+
+
 def main():
     root = sys.argv[1]
     found = sorted(files(root))
     check_places(found)
     check_pages(root, found)
     check_units(root, found)
+    for name, source in PROGRAMS.items():
+        check_library(root, found, name, source)
     if not problems:
         print("the installed tree is complete")
     return 1 if problems else 0
