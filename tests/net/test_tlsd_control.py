@@ -519,6 +519,32 @@ def test_failed(net):
 
 
 @options(seconds=250)
+def test_peer_reads_nothing(net):
+    """START and STOP wait for what was written before to go out: a peer who
+    never reads ends that after TIMEOUT, and the connection is no more."""
+    standard_certs()
+    net.h.sysctl("net.ipv4.tcp_rmem", "4096 8192 8192")
+    tlsd = Tlsd(net, CLIENT[:3] + [CLIENT[3] + " TIMEOUT 3"])
+    for mode in MODES:
+        for before, then, why in (
+                ([], "start", "does not read what is to go before TLS"),
+                (["start"], "stop", "did not end TLS in time")):
+            lower_flags()
+            srv = peer(net, "listen", *(["tls"] if before else []), "until",
+                       flag("over"), "any-end")
+            p = client(net, mode, *before, "fill", then, "ask", "reset",
+                       "start")
+            out = p.ok(100)
+            check(f"{then} ETIMEDOUT" in out and "state 6" in out and
+                  "error ETIMEDOUT" in out and why in out and
+                  "start ENOTCONN" in out, out)
+            raise_flag("over")
+            srv.ok(60)
+    tlsd.idle()
+    tlsd.stop()
+
+
+@options(seconds=250)
 def test_unread(net):
     """More unread than can be given back: refused, and clear goes on."""
     standard_certs()

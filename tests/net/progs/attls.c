@@ -16,6 +16,7 @@
  *	length N       ATTLS_CONTROL with a value of N bytes
  *	request N      ATTLS_CONTROL with that number
  *	nonblock block  shutdown  close  die
+ *	fill           sends until nobody takes more
  *	say TEXT       to stdout    until FILE    goes on when it is there
  */
 #include "client/attls.h"
@@ -212,6 +213,22 @@ static void blocking(int on)
 	(void)!fcntl(fd, F_SETFL, on ? fl & ~O_NONBLOCK : fl | O_NONBLOCK);
 }
 
+static void fill(void)
+{
+	static const char b[65536];
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	size_t sum = 0;
+
+	while (poll(&p, 1, 500) == 1) {
+		ssize_t k = send(fd, b, sizeof(b), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (k < 0 && errno != EAGAIN)
+			fail("fill");
+		sum += k > 0 ? (size_t)k : 0;
+	}
+	printf("filled %zu\n", sum);
+}
+
 /* How many arguments it took. */
 static int word_alone(const char *w)
 {
@@ -235,6 +252,8 @@ static int word_alone(const char *w)
 		blocking(0);
 	else if (strcmp(w, "block") == 0)
 		blocking(1);
+	else if (strcmp(w, "fill") == 0)
+		fill();
 	else if (strcmp(w, "shutdown") == 0)
 		result(w, shutdown(fd, SHUT_WR));
 	else if (strcmp(w, "close") == 0)
