@@ -27,7 +27,7 @@
 struct acquire {
 	struct printd *pd;
 	struct deck_acquire cfg;
-	struct ip_port to;
+	struct dial_target to;
 	struct dial *dial;
 	struct wire *wire;
 	struct ev_timer *timer, *idle;
@@ -315,8 +315,7 @@ static void on_dial(void *arg, int fd, int error)
 
 static void connect_now(struct acquire *a)
 {
-	int r = dial_start(a->pd->env.loop, a->pd->deck.id, &a->to, false,
-			   on_dial, a, &a->dial);
+	int r = dial_start(&a->pd->env, &a->to, false, on_dial, a, &a->dial);
 
 	if (r < 0) {
 		again(a, strerror(-r));
@@ -338,7 +337,7 @@ static void on_timer(void *arg)
 		return;
 	}
 	if (a->dial)
-		again(a, session_connect_text(ETIMEDOUT));
+		again(a, session_connect_text(dial_late(a->dial)));
 	else
 		connect_now(a);
 }
@@ -371,8 +370,8 @@ int acquire_new(struct printd *pd, const struct deck_acquire *cfg,
 			 cfg->name);
 	}
 	a->record = malloc(SPOOL_FRAME_MAX);
-	r = a->record ? dial_resolve(pd->deck.id, cfg->host, cfg->port, &a->to)
-		      : -ENOMEM;
+	dial_target_set(&a->to, cfg->host, cfg->port);
+	r = a->record ? 0 : -ENOMEM;
 	if (r == 0)
 		r = ev_timer_new(pd->env.loop, on_timer, a, &a->timer);
 	if (r == 0)

@@ -148,7 +148,7 @@ static void lu_free(struct lu *lu)
 static void lu_break(struct lu *lu, const char *what, int r)
 {
 	snprintf(lu->reason, sizeof lu->reason, "%.80s: %s", what,
-		 r == -EADDRNOTAVAIL ? "no such host name" : strerror(-r));
+		 strerror(-r));
 	log_msg(MSG_CPLT706E, lu->cfg->name, lu->reason);
 }
 

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "daemon/log.h"
 #include "helper/helper.h"
+#include "lookup/lookup.h"
 #include "printd.h"
 #include "session/ftp.h"
 
@@ -17,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LOOKUP_THREADS 4
 #define SPOOL_DIR "/var/spool/couplet"
 #define HOUSEKEEPING DUR_S(5)
 
@@ -287,6 +289,25 @@ static void on_helper_gone(void *arg)
 	daemon_end(pd->daemon, 1, "the helper process is gone");
 }
 
+static void on_answers(void *arg, int fd, unsigned events)
+{
+	(void)fd;
+	(void)events;
+	lookup_collect(arg);
+}
+
+/* Host names of printers: several threads, since each may wait for a name
+ * server that does not answer. */
+static int start_lookup(struct printd *pd)
+{
+	int r = lookup_new(LOOKUP_THREADS, &pd->env.lookup);
+
+	return r < 0 ? r
+		     : ev_io_new(pd->env.loop, lookup_fd(pd->env.lookup),
+				 EV_IO_IN, on_answers, pd->env.lookup,
+				 &pd->lookup_io);
+}
+
 static int printd_start(void *arg, struct daemon *d)
 {
 	struct printd *pd = arg;
@@ -299,6 +320,8 @@ static int printd_start(void *arg, struct daemon *d)
 	r = helper_attach(pd->env.helper, pd->env.loop, on_helper_gone, pd);
 	if (r == 0)
 		r = ftp_pool_new(&pd->env, &pd->env.ftp);
+	if (r == 0)
+		r = start_lookup(pd);
 	if (r < 0)
 		return fail("helpers", r);
 	r = secure_start(pd);
@@ -349,6 +372,8 @@ static void printd_stop(void *arg, struct daemon *d)
 	lus_stop(pd);
 	printers_free(pd->printers);
 	ftp_pool_free(pd->env.ftp);
+	ev_io_free(pd->lookup_io);
+	lookup_free(pd->env.lookup);
 	ev_timer_free(pd->housekeeping);
 	spool_close(pd->spool);
 	spool_dir_close(pd->dir);

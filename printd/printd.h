@@ -113,6 +113,7 @@ struct printd {
 	struct metrics *metrics;
 	unsigned n_alerts; /* that run now */
 	struct ev_timer *housekeeping;
+	struct ev_io *lookup_io;
 	mono_t started;
 	struct list watches; /* who waits for a job's end */
 	uint32_t n_drafts;

@@ -272,16 +272,12 @@ static void proxyd_fini(void *arg)
 static const char *const relay_names[] = {"splice", "pipe2"};
 static const struct sandbox_calls relay_calls = {"relay", relay_names,
 						 ARRAY_SIZE(relay_names)};
-/* the thread that asks for names begins when the filter is in force */
-static const char *const resolve_names[] = {"clone", "clone3"};
-static const struct sandbox_calls resolve_calls = {"resolve", resolve_names,
-						   ARRAY_SIZE(resolve_names)};
 /* the key process is waited for at the end */
 static const char *const keys_names[] = {"wait4", "waitid", "kill"};
 static const struct sandbox_calls keys_calls = {"keys", keys_names,
 						ARRAY_SIZE(keys_names)};
-static const struct sandbox_calls *const all_calls[] = {
-	&relay_calls, &resolve_calls, &keys_calls};
+static const struct sandbox_calls *const all_calls[] = {&relay_calls,
+							&keys_calls};
 
 static const struct daemon_spec spec = {
 	.name = "proxyd",

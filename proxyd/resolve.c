@@ -1,152 +1,35 @@
 #include "resolve.h"
 
-#include "client/couplet.h"
 #include "daemon/log.h"
+#include "lookup/lookup.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-#define ANSWER_MAX 32 /* addresses of a name that are looked at */
+/* One, so that names of a dead server ask it once at a time. */
+#define THREADS 1
 
 /* One name: asked again and again as long as its PROXY lives. */
 struct query {
-	struct list node;    /* of the loop's list of all */
-	struct list work;    /* of shared.todo or shared.done */
+	struct list node;    /* of the resolver's list of all */
 	struct list waiting; /* flows */
 	struct relay_timer timer;
+	struct lookup_query *name;
 	struct proxyd *pd;
-	struct proxy *px; /* NULL: dropped while the thread had it */
+	struct proxy *px;
 	struct target *target;
-	char id[3];
-	char host[PROXYD_HOST_MAX + 1];
-	int domain;
-	bool asked; /* the thread has it, or is to get it */
-	/* the answer */
-	int error; /* of getaddrinfo(), 0 = none */
-	uint32_t n;
-	struct ip_addr addrs[ANSWER_MAX];
-};
-
-/* What loop and thread share. The thread is left alone at the end, since it
- * may be inside the resolver for long: whoever goes last frees. */
-struct shared {
-	pthread_mutex_t lock;
-	pthread_cond_t more;
-	struct list todo, done;
-	int wake; /* eventfd: done has something */
-	bool stop;
-	unsigned refs;
 };
 
 struct resolver {
 	struct list all;
-	struct shared *sh;
+	struct lookup *lookup;
 	struct relay_watch watch;
-	struct relay_timer begin; /* the first turn of the loop */
-	struct proxyd *pd;
 };
-
-/* ---- the thread
- * ----------------------------------------------------------------- */
-
-static void take_answer(struct query *q, const struct addrinfo *ai)
-{
-	struct ip_port p;
-
-	for (q->n = 0; ai && q->n < ANSWER_MAX; ai = ai->ai_next) {
-		if (ip_port_from_sockaddr(ai->ai_addr, ai->ai_addrlen, &p) == 0)
-			q->addrs[q->n++] = p.addr;
-	}
-}
-
-static void ask(struct query *q)
-{
-	const struct addrinfo hints = {.ai_family = q->domain,
-				       .ai_socktype = SOCK_STREAM};
-	struct addrinfo *ai = NULL;
-
-	q->error = couplet_getaddrinfo(q->id, q->host, NULL, &hints, &ai);
-	take_answer(q, q->error ? NULL : ai);
-	if (!q->error)
-		couplet_freeaddrinfo(q->id, ai);
-}
-
-/* Not by list_pop_head(): clang's analyser takes the neighbours of what it
- * takes out for freed ones. */
-static void free_queries(struct list *l)
-{
-	LIST_FOREACH_SAFE (n, l)
-		free(container_of(n, struct query, work));
-	list_init(l);
-}
-
-/* With the lock held; frees at the last reference. */
-static void shared_leave(struct shared *sh)
-{
-	bool last = --sh->refs == 0;
-
-	pthread_mutex_unlock(&sh->lock);
-	if (!last)
-		return;
-	free_queries(&sh->todo);
-	free_queries(&sh->done);
-	close(sh->wake);
-	pthread_cond_destroy(&sh->more);
-	pthread_mutex_destroy(&sh->lock);
-	free(sh);
-}
-
-static void *thread_main(void *arg)
-{
-	struct shared *sh = arg;
-	const uint64_t one = 1;
-
-	pthread_mutex_lock(&sh->lock);
-	while (!sh->stop) {
-		struct list *n = list_pop_head(&sh->todo);
-		struct query *q;
-
-		if (!n) {
-			pthread_cond_wait(&sh->more, &sh->lock);
-			continue;
-		}
-		q = container_of(n, struct query, work);
-		pthread_mutex_unlock(&sh->lock);
-		ask(q);
-		pthread_mutex_lock(&sh->lock);
-		list_push_tail(&sh->done, &q->work);
-		(void)!write(sh->wake, &one, sizeof one);
-	}
-	shared_leave(sh);
-	return NULL;
-}
-
-/* ---- the loop's side
- * ------------------------------------------------------------ */
-
-static void give(struct query *q)
-{
-	struct shared *sh = q->pd->resolver->sh;
-
-	if (q->asked)
-		return;
-	q->asked = true;
-	pthread_mutex_lock(&sh->lock);
-	list_push_tail(&sh->todo, &q->work);
-	pthread_cond_signal(&sh->more);
-	pthread_mutex_unlock(&sh->lock);
-}
 
 static void on_ask_again(struct relay_timer *t, mono_t now)
 {
 	(void)now;
-	give(container_of(t, struct query, timer));
+	lookup_ask(container_of(t, struct query, timer)->name);
 }
 
 static void wake_flows(struct query *q, const char *error)
@@ -161,40 +44,25 @@ static void wake_flows(struct query *q, const char *error)
 		flow_resolved(container_of(n, struct flow, waiting), error);
 }
 
-static void answered(struct query *q, mono_t now)
+static void on_answer(void *arg, const struct lookup_answer *a)
 {
-	const char *error =
-		q->error ? gai_strerror(q->error) : "no address of this family";
+	struct query *q = arg;
+	mono_t now = relay_now(q->pd->set);
 
-	q->asked = false;
-	if (!q->px) {
-		free(q);
-		return;
-	}
-	if (q->n)
-		target_set_addrs(q->target, q->addrs, q->n, now);
+	if (a->error)
+		log_msg(MSG_CPLT612W, q->px->label, q->target->host, a->error);
 	else
-		log_msg(MSG_CPLT612W, q->px->label, q->host, error);
-	relay_timer_set(q->pd->set, &q->timer,
-			mono_add(now, q->n ? RESOLVE_EVERY : RESOLVE_RETRY));
-	wake_flows(q, error);
+		target_set_addrs(q->target, a->addrs, a->n, now);
+	relay_timer_set(
+		q->pd->set, &q->timer,
+		mono_add(now, a->error ? RESOLVE_RETRY : RESOLVE_EVERY));
+	wake_flows(q, a->error);
 }
 
 static void on_wake(struct relay_watch *w, mono_t now)
 {
-	struct resolver *r = container_of(w, struct resolver, watch);
-	struct shared *sh = r->sh;
-	struct list *n;
-	uint64_t times;
-
-	(void)!read(w->fd, &times, sizeof times);
-	pthread_mutex_lock(&sh->lock);
-	while ((n = list_pop_head(&sh->done))) {
-		pthread_mutex_unlock(&sh->lock);
-		answered(container_of(n, struct query, work), now);
-		pthread_mutex_lock(&sh->lock);
-	}
-	pthread_mutex_unlock(&sh->lock);
+	(void)now;
+	lookup_collect(container_of(w, struct resolver, watch)->lookup);
 }
 
 static struct query *query_of(const struct resolver *r, const struct target *t)
@@ -217,7 +85,7 @@ void resolve_wait(struct flow *f)
 		return;
 	}
 	list_push_tail(&q->waiting, &f->waiting);
-	give(q);
+	lookup_ask(q->name);
 }
 
 void resolve_forget(struct flow *f)
@@ -256,24 +124,26 @@ static bool known_at_once(struct proxy *px, struct target *t)
 
 static int query_new(struct proxy *px, struct target *t)
 {
+	struct resolver *res = px->pd->resolver;
 	struct query *q = calloc(1, sizeof *q);
-	uint8_t family = px->conf.server.family;
+	int r;
 
 	if (!q)
 		return -ENOMEM;
-	list_init(&q->work);
+	r = lookup_query_new(res->lookup, px->pd->deck.id, t->host,
+			     (enum ip_family)px->conf.server.family, on_answer,
+			     q, &q->name);
+	if (r < 0) {
+		free(q);
+		return r;
+	}
 	list_init(&q->waiting);
 	relay_timer_init(&q->timer, on_ask_again);
 	q->pd = px->pd;
 	q->px = px;
 	q->target = t;
-	q->domain = family == IP_V4   ? AF_INET
-		    : family == IP_V6 ? AF_INET6
-				      : AF_UNSPEC;
-	memcpy(q->id, px->pd->deck.id, sizeof q->id);
-	snprintf(q->host, sizeof q->host, "%s", t->host);
-	list_push_tail(&px->pd->resolver->all, &q->node);
-	give(q);
+	list_push_tail(&res->all, &q->node);
+	lookup_ask(q->name);
 	return 0;
 }
 
@@ -299,20 +169,10 @@ int resolve_targets(struct proxy *px)
 
 static void query_drop(struct query *q)
 {
-	struct shared *sh = q->pd->resolver->sh;
-	bool mine;
-
 	relay_timer_set(q->pd->set, &q->timer, MONO_NEVER);
 	list_remove(&q->node);
-	q->px = NULL;
-	pthread_mutex_lock(&sh->lock);
-	/* on a list, or inside the thread? */
-	mine = !q->asked || !list_empty(&q->work);
-	if (mine)
-		list_remove(&q->work);
-	pthread_mutex_unlock(&sh->lock);
-	if (mine)
-		free(q);
+	lookup_query_free(q->name);
+	free(q);
 }
 
 void resolve_drop(struct proxy *px)
@@ -328,49 +188,6 @@ void resolve_drop(struct proxy *px)
 /* ---- start, stop
  * ---------------------------------------------------------------- */
 
-static struct shared *shared_new(void)
-{
-	struct shared *sh = calloc(1, sizeof *sh);
-
-	if (!sh)
-		return NULL;
-	pthread_mutex_init(&sh->lock, NULL);
-	pthread_cond_init(&sh->more, NULL);
-	list_init(&sh->todo);
-	list_init(&sh->done);
-	sh->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	sh->refs = 1;
-	return sh;
-}
-
-static int start_thread(struct shared *sh)
-{
-	pthread_attr_t attr;
-	pthread_t id;
-	int r;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	sh->refs++;
-	r = pthread_create(&id, &attr, thread_main, sh);
-	if (r)
-		sh->refs--;
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
-/* The filter of system calls is in force by now, and holds for the thread
- * too. */
-static void on_begin(struct relay_timer *t, mono_t now)
-{
-	struct resolver *r = container_of(t, struct resolver, begin);
-	int e = start_thread(r->sh);
-
-	(void)now;
-	if (e < 0)
-		log_msg(MSG_CPLT001E, "resolver", strerror(-e));
-}
-
 int resolve_start(struct proxyd *pd)
 {
 	struct resolver *r = calloc(1, sizeof *r);
@@ -380,15 +197,11 @@ int resolve_start(struct proxyd *pd)
 		return -ENOMEM;
 	list_init(&r->all);
 	relay_watch_init(&r->watch, on_wake);
-	r->pd = pd;
 	pd->resolver = r;
-	r->sh = shared_new();
-	if (!r->sh || r->sh->wake < 0)
-		return -ENOMEM;
-	e = relay_watch_add(pd->set, &r->watch, r->sh->wake);
-	relay_timer_init(&r->begin, on_begin);
-	relay_timer_set(pd->set, &r->begin, relay_now(pd->set));
-	return e;
+	e = lookup_new(THREADS, &r->lookup);
+	return e < 0 ? e
+		     : relay_watch_add(pd->set, &r->watch,
+				       lookup_fd(r->lookup));
 }
 
 void resolve_stop(struct proxyd *pd)
@@ -398,14 +211,7 @@ void resolve_stop(struct proxyd *pd)
 	if (!r)
 		return;
 	pd->resolver = NULL;
-	if (r->sh) {
-		if (r->begin.fn)
-			relay_timer_set(pd->set, &r->begin, MONO_NEVER);
-		(void)relay_watch_take(pd->set, &r->watch);
-		pthread_mutex_lock(&r->sh->lock);
-		r->sh->stop = true;
-		pthread_cond_signal(&r->sh->more);
-		shared_leave(r->sh);
-	}
+	(void)relay_watch_take(pd->set, &r->watch);
+	lookup_free(r->lookup);
 	free(r);
 }

@@ -1,11 +1,14 @@
 #include "session/dial.h"
 
 #include "client/couplet.h"
+#include "lookup/lookup.h"
+#include "session/session.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +20,10 @@
 #define RESERVED_HIGH 1023
 
 struct dial {
+	const struct session_env *env;
+	struct dial_target *to;
+	bool connects, reserved;
+	struct lookup_query *query; /* NULL: the address is known */
 	int fd;
 	struct ev_io *io;
 	struct ev_timer *soon; /* connected or failed at once */
@@ -24,6 +31,42 @@ struct dial {
 	dial_fn *fn;
 	void *arg;
 };
+
+/* ---- targets
+ * ------------------------------------------------------------------------- */
+
+void dial_target_set(struct dial_target *t, const char *host, uint16_t port)
+{
+	*t = (struct dial_target){.port = port};
+	snprintf(t->host, sizeof t->host, "%s", host);
+	t->named = ip_parse(host, &t->addrs[0]) < 0;
+	t->n = t->named ? 0 : 1;
+}
+
+static struct ip_port address(const struct dial_target *t)
+{
+	return (struct ip_port){.addr = t->addrs[t->at], .port = t->port};
+}
+
+const char *dial_target_text(const struct dial_target *t,
+			     char buf[DIAL_TEXT_MAX])
+{
+	struct ip_port p = address(t);
+	char text[PORT_TEXT_MAX];
+
+	if (t->n)
+		snprintf(buf, DIAL_TEXT_MAX, "%s", ip_port_format(&p, text));
+	else
+		snprintf(buf, DIAL_TEXT_MAX, "%s:%u", t->host, t->port);
+	return buf;
+}
+
+void dial_target_failed(struct dial_target *t)
+{
+	if (t->n)
+		t->at = (uint8_t)((t->at + 1) % t->n);
+	t->good_until = (mono_t){0};
+}
 
 int dial_resolve(const char *id, const char *host, uint16_t port,
 		 struct ip_port *ret)
@@ -78,15 +121,31 @@ static int bind_reserved(int fd, const struct ip_port *to)
 	return r;
 }
 
-void dial_cancel(struct dial *d)
+/* ---- a dial
+ * -------------------------------------------------------------------------- */
+
+static void dial_free(struct dial *d)
 {
-	if (!d)
-		return;
+	lookup_query_free(d->query);
 	ev_io_free(d->io);
 	ev_timer_free(d->soon);
 	if (d->fd >= 0)
 		close(d->fd);
 	free(d);
+}
+
+void dial_cancel(struct dial *d)
+{
+	if (!d)
+		return;
+	if (d->fd >= 0)
+		dial_target_failed(d->to); /* it took too long */
+	dial_free(d);
+}
+
+int dial_late(const struct dial *d)
+{
+	return d->query && d->fd < 0 ? DIAL_NO_NAME : ETIMEDOUT;
 }
 
 static void finish(struct dial *d, int error)
@@ -96,13 +155,15 @@ static void finish(struct dial *d, int error)
 	int fd = error ? -1 : d->fd;
 	const int one = 1;
 
-	if (!error) {
+	if (error && d->connects)
+		dial_target_failed(d->to);
+	if (fd >= 0) {
 		/* LPR is short questions and answers: none waits for another */
 		(void)couplet_setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
 					 sizeof one);
 		d->fd = -1;
 	}
-	dial_cancel(d);
+	dial_free(d);
 	fn(arg, fd, error);
 }
 
@@ -125,45 +186,114 @@ static void on_soon(void *arg)
 	finish(d, d->error);
 }
 
-static int begin(struct ev_loop *loop, struct dial *d, const struct ip_port *to)
+/* With an address: 0, or negative errno. */
+static int begin(struct dial *d)
 {
+	struct ip_port to = address(d->to);
 	struct sockaddr_storage sa;
-	socklen_t len = ip_port_to_sockaddr(to, &sa);
+	socklen_t len = ip_port_to_sockaddr(&to, &sa);
+	int r;
 
+	d->error = 0;
+	if (!d->connects) {
+		ev_timer_set(d->soon, DUR_NS(0));
+		return 0;
+	}
+	d->fd = r = make_socket(d->env->id, &to);
+	if (r >= 0 && d->reserved)
+		r = bind_reserved(d->fd, &to);
+	if (r < 0)
+		return r;
 	if (couplet_connect(d->fd, (const struct sockaddr *)&sa, len) < 0) {
 		if (errno == EINPROGRESS)
-			return ev_io_new(loop, d->fd, EV_IO_OUT, on_io, d,
-					 &d->io);
+			return ev_io_new(d->env->loop, d->fd, EV_IO_OUT, on_io,
+					 d, &d->io);
 		d->error = errno;
 	}
 	ev_timer_set(d->soon, DUR_NS(0));
 	return 0;
 }
 
-int dial_start(struct ev_loop *loop, const char *id, const struct ip_port *to,
-	       bool reserved, dial_fn *fn, void *arg, struct dial **ret)
+static void on_answer(void *arg, const struct lookup_answer *a)
 {
-	struct dial *d = calloc(1, sizeof *d);
+	struct dial *d = arg;
+	struct dial_target *t = d->to;
 	int r;
 
-	if (!d)
-		return -ENOMEM;
-	d->fn = fn;
-	d->arg = arg;
-	d->fd = r = make_socket(id, to);
-	if (r >= 0)
-		r = ev_timer_new(loop, on_soon, d, &d->soon);
-	if (r == 0 && reserved)
-		r = bind_reserved(d->fd, to);
-	if (r == 0)
-		r = begin(loop, d, to);
+	if (!a->error) {
+		/* the one in use stays so as long as the name has it */
+		struct ip_addr used = t->addrs[t->at];
+
+		t->n = (uint8_t)MIN(a->n, DIAL_ADDRS_MAX);
+		memcpy(t->addrs, a->addrs, t->n * sizeof t->addrs[0]);
+		t->at = 0;
+		for (uint8_t i = 0; i < t->n; i++)
+			t->at = ip_eq(&t->addrs[i], &used) ? i : t->at;
+		t->good_until = mono_add(mono_now(), DIAL_NAME_GOOD);
+	}
+	r = t->n ? begin(d) : -DIAL_NO_NAME;
+	if (r < 0)
+		finish(d, -r);
+}
+
+static bool is_known(const struct dial_target *t)
+{
+	return t->n && (!t->named || mono_lt(mono_now(), t->good_until));
+}
+
+static int start(const struct session_env *env, struct dial *d,
+		 struct dial **ret)
+{
+	int r = ev_timer_new(env->loop, on_soon, d, &d->soon);
+
+	if (r == 0 && is_known(d->to))
+		r = begin(d);
+	else if (r == 0)
+		r = lookup_query_new(env->lookup, env->id, d->to->host, IP_NONE,
+				     on_answer, d, &d->query);
 	if (r < 0) {
-		dial_cancel(d);
+		dial_free(d);
 		return r;
 	}
+	if (d->query)
+		lookup_ask(d->query);
 	*ret = d;
 	return 0;
 }
+
+static struct dial *dial_new(const struct session_env *env,
+			     struct dial_target *to, dial_fn *fn, void *arg)
+{
+	struct dial *d = calloc(1, sizeof *d);
+
+	if (d)
+		*d = (struct dial){
+			.env = env, .to = to, .fd = -1, .fn = fn, .arg = arg};
+	return d;
+}
+
+int dial_start(const struct session_env *env, struct dial_target *to,
+	       bool reserved, dial_fn *fn, void *arg, struct dial **ret)
+{
+	struct dial *d = dial_new(env, to, fn, arg);
+
+	if (!d)
+		return -ENOMEM;
+	d->connects = true;
+	d->reserved = reserved;
+	return start(env, d, ret);
+}
+
+int dial_find(const struct session_env *env, struct dial_target *to,
+	      dial_fn *fn, void *arg, struct dial **ret)
+{
+	struct dial *d = dial_new(env, to, fn, arg);
+
+	return d ? start(env, d, ret) : -ENOMEM;
+}
+
+/* ---- listening
+ * ----------------------------------------------------------------------- */
 
 int dial_listen(const char *id, const struct ip_port *at, int backlog)
 {

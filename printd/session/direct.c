@@ -21,7 +21,7 @@
 
 struct direct {
 	struct session s;
-	struct ip_port to;
+	struct dial_target to;
 	struct dial *dial;
 	struct wire *wire;
 	struct ev_timer *timer;
@@ -82,7 +82,7 @@ static void failed(struct direct *d, const struct raw_event *ev, int error)
 	if (ev->failure == RAW_CANCELLED)
 		session_result_make(&r, SESSION_HOLD, true,
 				    "cancelled at the printer");
-	else if (ev->failure == RAW_ERROR && error)
+	else if (error && (ev->failure == RAW_ERROR || error == DIAL_NO_NAME))
 		session_result_make(&r, SESSION_RETRY, maybe, "%s",
 				    session_connect_text(error));
 	else if (d->raw.condition > PJL_READY)
@@ -182,7 +182,7 @@ static void on_timer(void *arg)
 		maybe_drain(d);
 	}
 	raw_expire(&d->raw, mono_now(), &ev);
-	if (on_event(d, &ev, 0))
+	if (on_event(d, &ev, d->dial ? dial_late(d->dial) : 0))
 		arm(d);
 }
 
@@ -333,8 +333,7 @@ static int direct_send(struct session *s, const struct session_job *job)
 	d->written = d->acked = 0;
 	snprintf(name, sizeof name, "%u %.60s", job->id, job->title);
 	raw_init(&d->raw, &d->conf, name, mono_now());
-	r = dial_start(s->env->loop, s->env->id, &d->to, false, on_dial, d,
-		       &d->dial);
+	r = dial_start(s->env, &d->to, false, on_dial, d, &d->dial);
 	if (r < 0) {
 		drop(d);
 		return r;
@@ -371,9 +370,9 @@ static enum source_target direct_target(struct session *s)
 static void direct_describe(struct session *s, char *buf, size_t len)
 {
 	const struct direct *d = of(s);
-	char text[PORT_TEXT_MAX];
+	char text[DIAL_TEXT_MAX];
 
-	snprintf(buf, len, "%s %s", ip_port_format(&d->to, text), d->state);
+	snprintf(buf, len, "%s %s", dial_target_text(&d->to, text), d->state);
 }
 
 static const struct session_ops ops = {
@@ -402,9 +401,8 @@ int session_direct_new(struct session **ret, const struct session_env *env,
 				    .drain = DUR_NS(o->drain_ns)};
 	snprintf(d->conf.language, sizeof d->conf.language, "%s", o->language);
 	snprintf(d->state, sizeof d->state, "idle");
-	r = dial_resolve(env->id, lu->host, lu->port, &d->to);
-	if (r == 0)
-		r = ev_timer_new(env->loop, on_timer, d, &d->timer);
+	dial_target_set(&d->to, lu->host, lu->port);
+	r = ev_timer_new(env->loop, on_timer, d, &d->timer);
 	if (r < 0) {
 		free(d);
 		return r;

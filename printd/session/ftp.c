@@ -28,11 +28,12 @@ struct ftp_pool {
 
 struct ftp {
 	struct session s;
-	struct ip_port to;
-	CURL *easy; /* NULL = no job */
+	struct dial_target to;
+	struct dial *dial; /* looks its name up */
+	CURL *easy;        /* NULL = no job */
 	struct curl_slist *after;
 	struct source *source;
-	bool begun, sent;
+	bool added, begun, sent; /* to curl's transfers; the file */
 	struct ev_timer *timer;
 	struct stall stall; /* of the file */
 	int read_error;
@@ -49,11 +50,14 @@ static struct ftp *of(struct session *s)
 
 static void drop(struct ftp *f)
 {
-	if (f->easy) {
+	dial_cancel(f->dial);
+	f->dial = NULL;
+	if (f->easy && f->added)
 		curl_multi_remove_handle(f->s.env->ftp->multi, f->easy);
+	if (f->easy)
 		curl_easy_cleanup(f->easy);
-	}
 	f->easy = NULL;
+	f->added = false;
 	curl_slist_free_all(f->after);
 	f->after = NULL;
 	stall_end(&f->stall);
@@ -78,6 +82,8 @@ static void finished(struct ftp *f, CURLcode code)
 	struct session_result r = {.outcome = SESSION_PRINTED};
 	const char *text = f->error[0] ? f->error : curl_easy_strerror(code);
 
+	if (code == CURLE_COULDNT_CONNECT || code == CURLE_OPERATION_TIMEDOUT)
+		dial_target_failed(&f->to);
 	if (code == CURLE_OK)
 		r.pages = (uint32_t)source_stats(f->source).pages;
 	else if (f->read_error == -EBADMSG)
@@ -297,12 +303,15 @@ static int socket_is_connected(void *arg, curl_socket_t fd, curlsocktype type)
 }
 
 /* The port number of a slow printer is no business of a web proxy. */
-static void set_place(struct ftp *f, const char *temp)
+static void set_place(struct ftp *f)
 {
-	char url[512], addr[PORT_TEXT_MAX], line[NAME_MAX_LEN + 16];
-	char *quoted = curl_easy_escape(f->easy, temp, 0);
+	char temp[NAME_MAX_LEN + 8];
+	char url[512], addr[DIAL_TEXT_MAX], line[NAME_MAX_LEN + 16];
+	char *quoted;
 
-	snprintf(url, sizeof url, "ftp://%s/%s", ip_port_format(&f->to, addr),
+	snprintf(temp, sizeof temp, ".%s", f->name);
+	quoted = curl_easy_escape(f->easy, temp, 0);
+	snprintf(url, sizeof url, "ftp://%s/%s", dial_target_text(&f->to, addr),
 		 quoted ? quoted : "job");
 	curl_free(quoted);
 	curl_easy_setopt(f->easy, CURLOPT_URL, url);
@@ -349,11 +358,32 @@ static void set_options(struct ftp *f)
 	curl_easy_setopt(e, CURLOPT_SOCKOPTFUNCTION, socket_is_connected);
 }
 
+static void on_found(void *arg, int fd, int error)
+{
+	struct ftp *f = arg;
+	struct session_result r;
+
+	(void)fd;
+	f->dial = NULL;
+	if (!error) {
+		set_place(f);
+		if (curl_multi_add_handle(f->s.env->ftp->multi, f->easy) ==
+		    CURLM_OK) {
+			f->added = true;
+			return;
+		}
+		error = ENOMEM;
+	}
+	session_result_make(&r, SESSION_RETRY, false, "%s",
+			    session_connect_text(error));
+	done(f, &r);
+}
+
 static int ftp_send(struct session *s, const struct session_job *job)
 {
 	struct ftp *f = of(s);
 	bool pdf = job->pdf || s->lu->opt.format == LU_FORMAT_PDF;
-	char temp[NAME_MAX_LEN + 8];
+	int r;
 
 	f->source = job->source;
 	f->begun = f->sent = false;
@@ -374,15 +404,12 @@ static int ftp_send(struct session *s, const struct session_job *job)
 			  : job->text ? ".txt"
 				      : ".prn",
 			  f->name, sizeof f->name);
-	snprintf(temp, sizeof temp, ".%s", f->name);
 	set_options(f);
-	set_place(f, temp);
 	snprintf(f->state, sizeof f->state, "connecting");
-	if (curl_multi_add_handle(s->env->ftp->multi, f->easy) != CURLM_OK) {
+	r = dial_find(s->env, &f->to, on_found, f, &f->dial);
+	if (r < 0)
 		drop(f);
-		return -ENOMEM;
-	}
-	return 0;
+	return r;
 }
 
 /* ---- the session
@@ -415,10 +442,10 @@ static enum source_target ftp_target(struct session *s)
 static void ftp_describe(struct session *s, char *buf, size_t len)
 {
 	const struct ftp *f = of(s);
-	char text[PORT_TEXT_MAX];
+	char text[DIAL_TEXT_MAX];
 
 	snprintf(buf, len, "%s@%s %s", s->lu->user,
-		 ip_port_format(&f->to, text), f->state);
+		 dial_target_text(&f->to, text), f->state);
 }
 
 static const struct session_ops ops = {
@@ -440,9 +467,8 @@ int session_ftp_new(struct session **ret, const struct session_env *env,
 		return -ENOMEM;
 	f->s.ops = &ops;
 	snprintf(f->state, sizeof f->state, "idle");
-	r = dial_resolve(env->id, lu->host, lu->port, &f->to);
-	if (r == 0)
-		r = ev_timer_new(env->loop, on_stall, f, &f->timer);
+	dial_target_set(&f->to, lu->host, lu->port);
+	r = ev_timer_new(env->loop, on_stall, f, &f->timer);
 	if (r < 0) {
 		free(f);
 		return r;

@@ -22,7 +22,7 @@ enum lpr_step { STEP_IDLE, STEP_MEASURE, STEP_CONNECT, STEP_TALK };
 
 struct lpr_session {
 	struct session s;
-	struct ip_port to;
+	struct dial_target to;
 	enum lpr_step step;
 	struct dial *dial;
 	struct wire *wire;
@@ -257,8 +257,7 @@ static void on_dial(void *arg, int fd, int error)
 static void dial(struct lpr_session *l)
 {
 	bool reserved = l->s.lu->opt.source == LU_SOURCE_RESERVED;
-	int r = dial_start(l->s.env->loop, l->s.env->id, &l->to, reserved,
-			   on_dial, l, &l->dial);
+	int r = dial_start(l->s.env, &l->to, reserved, on_dial, l, &l->dial);
 
 	if (r < 0) {
 		trouble(l, r, false, "connecting");
@@ -298,7 +297,7 @@ static void on_timer(void *arg)
 		break;
 	case STEP_CONNECT:
 		session_result_make(&r, SESSION_RETRY, false, "%s",
-				    session_connect_text(ETIMEDOUT));
+				    session_connect_text(dial_late(l->dial)));
 		done(l, &r);
 		break;
 	case STEP_TALK:
@@ -382,9 +381,9 @@ static enum source_target lpr_target(struct session *s)
 static void lpr_describe(struct session *s, char *buf, size_t len)
 {
 	const struct lpr_session *l = of(s);
-	char text[PORT_TEXT_MAX];
+	char text[DIAL_TEXT_MAX];
 
-	snprintf(buf, len, "%s %s %s", ip_port_format(&l->to, text),
+	snprintf(buf, len, "%s %s %s", dial_target_text(&l->to, text),
 		 s->lu->queue, l->state);
 }
 
@@ -412,9 +411,8 @@ int session_lpr_new(struct session **ret, const struct session_env *env,
 	(void)gethostname(name, sizeof name - 1);
 	snprintf(l->hostname, sizeof l->hostname, "%.31s",
 		 name[0] ? name : "couplet");
-	r = dial_resolve(env->id, lu->host, lu->port, &l->to);
-	if (r == 0)
-		r = ev_timer_new(env->loop, on_timer, l, &l->timer);
+	dial_target_set(&l->to, lu->host, lu->port);
+	r = ev_timer_new(env->loop, on_timer, l, &l->timer);
 	if (r < 0) {
 		free(l);
 		return r;

@@ -1,5 +1,7 @@
 #include "session/session.h"
 
+#include "session/dial.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +30,8 @@ const char *session_connect_text(int error)
 		return "refused: nobody listens on the printer's port";
 	case ENETDOWN:
 		return "the stack is not running";
+	case DIAL_NO_NAME:
+		return "no such host name, or no answer about it";
 	default:
 		return strerror(error);
 	}

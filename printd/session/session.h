@@ -29,6 +29,7 @@
 
 struct ftp_pool;
 struct helper;
+struct lookup;
 struct session;
 
 #define SESSION_CHUNK 65536 /* bytes written in one turn of the loop */
@@ -71,6 +72,7 @@ struct session_env {
 	const char *id;        /* of the stack, or "*" */
 	struct helper *helper; /* runs programs; for IPP */
 	struct ftp_pool *ftp;  /* for FTP, FTPP */
+	struct lookup *lookup; /* host names */
 	const char *run_dir;
 	const char *ipp_program, *stackrun; /* paths, for IPP */
 };
@@ -113,8 +115,7 @@ struct session { /* first member of each kind's own */
 };
 
 /* Makes the session of a LU; `env` and `lu` live longer, or the owner puts
- * another `lu` with the same values in place. 0 or negative errno
- * (-EADDRNOTAVAIL: the host name is unknown). */
+ * another `lu` with the same values in place. 0 or negative errno. */
 int session_new(const struct session_env *env, const struct printd_lu *lu,
 		const struct session_owner *owner,
 		struct session **ret) MUST_USE;

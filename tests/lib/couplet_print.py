@@ -433,6 +433,7 @@ class FakePrinter:
             conn.close()
 
     def close(self):
+        self.s.shutdown(socket.SHUT_RDWR)     # serve() holds it in accept()
         self.s.close()
 
 

@@ -24,6 +24,7 @@ ARROWS = {
     "msg": set(),
     "ev": {"msg"},
     "pool": {"ev"},
+    "lookup": {"client"},
     "ipc": {"ev", "msg"},
     "console": {"ev", "ipc", "msg", "deck"},
     "daemon": {"ev", "ipc", "msg", "console", "deck"},
@@ -60,14 +61,14 @@ ARROWS = {
     "helper": {"daemon", "ev", "ipc"},
     "appl": {"ipc"},
     "session": {"source", "spool", "render", "helper", "lpr", "pjl", "tn3270",
-                "client", "ev", "tls"},
+                "client", "lookup", "ev", "tls"},
 }
 # The engine's face: its types (events, options, struct udp_meta) are spoken
 # in the rooms below it too.
 FACE = {"core/stack.h": {"sock", "udp"}}
 COMMON = {"base", "addr", "deck", "msg", "ev", "ipc", "console", "daemon",
           "client", "eza", "divert", "keys", "tls", "ocsp", "upgrade", "pool",
-          "relay", "tlsdeck", "ftp", "tn3270"}
+          "lookup", "relay", "tlsdeck", "ftp", "tn3270"}
 # Headers that lie beside main.c and that rooms above the engine may see.
 DAEMON_HEADERS = {"deck.h": {"api", "osa", "session"}, "loop.h": set(),
                   "display.h": set()}

@@ -283,6 +283,9 @@ def host_of(net):
     host.run_dir, host.port = WORK + "/hostrun", 5024
     host.deck, host.logs = WORK + "/host.deck", []
     os.makedirs(host.run_dir, exist_ok=True)
+    if not net.kernel:      # its consoles lie apart, the stack is the same
+        os.symlink(f"{net.run_dir}/{host.stack}",
+                   f"{host.run_dir}/{host.stack}")
     host.start()
     return host
 

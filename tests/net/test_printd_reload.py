@@ -335,8 +335,6 @@ def test_bad_deck(net):
         "LINES 700\n": ("LU PN LINES 700\n", "printd.deck:6:13"),
         "an unknown command": ("PRONTER PX BSTTVNET\n", "PRONTER"),
         "no address": ("LPD nosuch.lpd.invalid 5515\n", "nosuch.lpd.invalid"),
-        "no such host": ("ACQUIRE PN nosuch.host.invalid 23\n",
-                         "nosuch.host.invalid"),
         "no such password": ("FTP PT BSTTVNET {there} 21 * me "
                              "FILE:{work}/nosuch\n", "nosuch"),
         "no such folder": ("METRICS {work}/nosuch/m2\n", "nosuch/m2"),

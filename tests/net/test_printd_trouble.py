@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
-from couplet_net import (WORK, check, check_equal, main, needs, options, run,
+from couplet_net import (V4_HOST, WORK, check, check_equal, main, needs, options, run,
                          wait_for)
 from couplet_print import PATIENCE, FakePrinter, Printd, fresh, read_all
 
@@ -344,6 +344,66 @@ def helper_of(p):
         if name == "printd-helper" and int(rest.split()[1]) == p.proc.pid:
             return int(pid)
     return 0
+
+
+# ---- printers by name ---------------------------------------------------------
+
+def dnsmasq(net, *records):
+    return net.host(
+        ["dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts",
+         "--local=/test/", "--bind-interfaces", "--user=root", "--pid-file=",
+         f"--listen-address={V4_HOST}",
+         *[f"--host-record={r}" for r in records]],
+        name="dnsmasq").says("started")
+
+
+@options(seconds=240, deck_extra=f"DNS {V4_HOST}", on_kernel=False)
+def test_printers_by_name(net):
+    """A name server that is silent holds up the jobs of the printers that are
+    named, and nothing else; they go when it speaks, and follow the name to
+    another address."""
+    needs("dnsmasq")
+    with net.h:
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind((V4_HOST, 53))
+    p = Printd(net, "DIRECT PD BSTTVNET printer.example.test 9100 *\n"
+               "LPR PL BSTTVNET lpd.example.test 515 * lp\n"
+               "FTP PT BSTTVNET ftp.example.test 21 * me you\n"
+               "FILE PF BSTTVNET {work}/out\n"
+               "LU PD RETRY 200MS CONNECT 2S\nLU PL RETRY 200MS CONNECT 2S\n"
+               "LU PT RETRY 200MS\n"
+               "ACQUIRE PF host.example.test 23\n", start=False)
+    fresh("out", folder=True)
+    p.start()
+    jobs = [p.submit(lu, TEXT) for lu in ("PD", "PL", "PT")]
+    p.wait_gone(p.submit("PF", TEXT))
+    check("printer.example.test:9100" in p.ctl("QUERY", "LUS"), "no name")
+    for job in jobs[:2]:
+        wait_for(lambda j=job: "no such host name" in p.job(j)["reason"],
+                 f"the reason of {job}", PATIENCE)
+    silent.close()
+    server = dnsmasq(net, f"printer.example.test,{V4_HOST}")
+    f = FakePrinter(net, V4_HOST, 9100, lambda c, n: read_all(c))
+    p.wait_gone(jobs[0])
+    check_equal(f.jobs[0], TEXT.encode(), "on paper")
+    for job, lu in zip(jobs[1:], ("PL", "PT")):
+        wait_for(lambda j=job: "no such host name" in p.job(j)["reason"],
+                 f"the reason of {lu}", PATIENCE)
+    p.proc.says("host.example.test: no such host name", PATIENCE)
+    # the printer moves
+    f.close()
+    server.kill()
+    server.wait(PATIENCE)
+    moved = V4_HOST[:-1] + "9"
+    net.h.run(["ip", "addr", "add", moved + "/32", "dev", "lo"])
+    f = FakePrinter(net, moved, 9100, lambda c, n: read_all(c))
+    job = p.submit("PD", TEXT)
+    wait_for(lambda: p.job(job)["attempts"] >= 1, "an attempt", PATIENCE)
+    dnsmasq(net, f"printer.example.test,{moved}")
+    p.wait_gone(job)
+    check_equal(len(f.jobs), 1, "jobs at the new address")
+    check(f"{moved}:9100" in p.ctl("QUERY", "LUS"), "the new address")
+    p.stop()
 
 
 @options(seconds=120)
