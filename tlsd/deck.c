@@ -26,6 +26,11 @@ struct builder {
 
 /* ---- ID, TIMEOUT, METRICS ------------------------------------------------ */
 
+static bool is_stack_id(const char *text)
+{
+	return strlen(text) == 2 && strspn(text, "0123456789") == 2;
+}
+
 static void cmd_id(struct builder *b, struct deck_args *a)
 {
 	const char *text = deck_args_text(a, "number", "two digits");
@@ -40,7 +45,7 @@ static void cmd_id(struct builder *b, struct deck_args *a)
 		deck_args_note(a, DECK_ERROR,
 			       "ID: expected before all other commands");
 	b->id_line = b->cmd->line;
-	if (text && (strlen(text) != 2 || strspn(text, "0123456789") != 2))
+	if (text && !is_stack_id(text))
 		deck_args_expected(a, "number", "two digits");
 	else if (text)
 		memcpy(b->d->id, text, 3);
@@ -583,18 +588,32 @@ static void read_setparm(struct builder *b, const struct deck_setparm *s)
 	}
 }
 
+/* The ID of a deck without the command. */
+static void read_sysparm(struct builder *b, const struct deck_settings *s)
+{
+	char *id = b->d->id;
+
+	if (!id[0] && is_stack_id(s->sysparm))
+		memcpy(id, s->sysparm, 3);
+	else if (!id[0])
+		deck_note(b->report, DECK_ERROR, s->sysparm_file,
+			  s->sysparm_line, 1,
+			  "OPTION SYSPARM='%s': expected two digits",
+			  s->sysparm);
+	else if (strcmp(s->sysparm, id) != 0)
+		deck_note(b->report, DECK_WARNING, s->sysparm_file,
+			  s->sysparm_line, 1,
+			  "OPTION SYSPARM='%s' is not the ID %s", s->sysparm,
+			  id);
+}
+
 static void read_settings(struct builder *b)
 {
 	const struct deck_settings *s = deck_settings(b->source);
 
 	memcpy(b->d->job, s->job, sizeof(b->d->job));
-	if (s->sysparm_line && !b->d->id[0] && strlen(s->sysparm) == 2)
-		memcpy(b->d->id, s->sysparm, 3);
-	else if (s->sysparm_line && strcmp(s->sysparm, b->d->id) != 0)
-		deck_note(b->report, DECK_WARNING, s->sysparm_file,
-			  s->sysparm_line, 1,
-			  "OPTION SYSPARM='%s' is not the ID %s", s->sysparm,
-			  b->d->id);
+	if (s->sysparm_line)
+		read_sysparm(b, s);
 	for (uint32_t i = 0; i < s->n_setparm; i++)
 		read_setparm(b, &s->setparm[i]);
 	/* the first switch of UPSI is the trace, too */
@@ -620,7 +639,7 @@ static void check(struct builder *b)
 	uint32_t line;
 
 	deck_end(b->source, &file, &line);
-	if (!b->d->id[0])
+	if (!b->d->id[0] && !deck_settings(b->source)->sysparm_line)
 		deck_note(b->report, DECK_ERROR, file, line, 1,
 			  "no ID: expected ID and the two digits of a stack");
 	if (!b->d->n_rules)
