@@ -120,10 +120,20 @@ def crash_loop(p, senders):
     return kills
 
 
-def deliveries(paper, body):
+def by_head(paper):
+    """What is on paper, by the first lines of the jobs in it: there may be
+    tens of thousands of both."""
+    found = {}
+    for x in paper:
+        for head in set(re.findall(r"<\w+ \d+>", x)):
+            found.setdefault(head, []).append(x)
+    return found
+
+
+def deliveries(found, body):
     """(whole, in part) of one job among what is on paper."""
     head = body.split("\n", 1)[0]
-    mine = [x for x in paper if head in x]
+    mine = found.get(head, [])
     whole = sum(x.count(body) for x in mine)
     rest = "".join(x.replace(body, "") for x in mine)
     return whole, rest.count(head)
@@ -137,9 +147,10 @@ def judge(p, senders, papers):
         r"CPLT710I job (\d+) printed on .*MAY HAVE BEEN", log)}
     jobs = twice = 0
     for s in senders:
+        found = by_head(papers[s.lu])
         for number, body in s.accepted.items():
             jobs += 1
-            whole, part = deliveries(papers[s.lu], body)
+            whole, part = deliveries(found, body)
             check(whole >= 1, f"job {number} of {s.lu} is lost or cut "
                   f"(whole {whole}, in part {part})")
             if whole + part > 1:
