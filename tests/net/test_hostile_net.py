@@ -18,11 +18,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
 from couplet_net import (PYTHON, V4_HOST, V4_STACK, V6_STACK, WORK, check,
-                         check_equal, main, needs, options, skip, wait_for)
+                         check_equal, main, needs, options, sanitized, skip,
+                         wait_for)
 
 PORT = 8080
-CONNECTS = 200
-SYN_RATE = 100000
 
 SERVER = """
 import socket, sys, threading
@@ -98,25 +97,29 @@ def cookies_sent(net):
 def test_syn_flood(net):
     """100,000 SYNs a second from spoofed addresses, or as many as this
     machine can send: at least 99 % of the connects of a client succeed, and
-    memory stays bounded."""
+    memory stays bounded. A sanitized stackd is too slow for that rate: what
+    would be tested is the kernel's queue in front of it."""
+    rate, connects = (20000, 100) if sanitized(net.build) else (100000, 200)
     server(net)
     check(talk(net, 4, 30), "no service before the flood")
     before = rss_kib(net)
-    flood = hostile(net, "syn", "cpl4", V4_STACK, PORT, SYN_RATE, 200)
+    flood = hostile(net, "syn", "cpl4", V4_STACK, PORT, rate, 200)
     wait_for(lambda: cookies_sent(net), "the flood to be answered by cookies",
              30)
     good, peak, start = 0, 0, time.monotonic()
-    for i in range(CONNECTS):
+    cookies = cookies_sent(net)
+    for i in range(connects):
         good += talk(net, 4, 30)
         if i % 20 == 0:
             peak = max(peak, rss_kib(net))
     check(flood.alive(), "the flood ended before the connects did")
-    flood.kill()
     took = time.monotonic() - start
-    print(f"{good} of {CONNECTS} connects in {took:.1f} s, "
-          f"{peak - before} KiB more, {flood.text().strip()}")
-    check(good >= CONNECTS * 99 // 100,
-          f"only {good} of {CONNECTS} connects succeeded")
+    answered = (cookies_sent(net) - cookies) / took
+    flood.kill()
+    print(f"{good} of {connects} connects in {took:.1f} s, "
+          f"{peak - before} KiB more, {answered:.0f} SYNs/s answered by cookies")
+    check(good >= connects * 99 // 100,
+          f"only {good} of {connects} connects succeeded")
     check(peak - before < 64 * 1024,
           f"memory grew by {peak - before} KiB during the flood")
     alive(net, "after the flood")

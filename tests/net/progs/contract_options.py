@@ -100,7 +100,7 @@ class OptionCases:
         threads = [self.thread(ask) for _ in range(3)]
         try:
             k, addr = self.remote_listener()
-            for _ in range(30):
+            for _ in range(20):
                 s = self.sock()
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 600)
                 s.connect(addr)
