@@ -26,7 +26,8 @@ struct dial {
 	struct lookup_query *query; /* NULL: the address is known */
 	int fd;
 	struct ev_io *io;
-	struct ev_timer *soon; /* connected or failed at once */
+	/* connected or failed at once; or the name server is late */
+	struct ev_timer *soon;
 	int error;
 	dial_fn *fn;
 	void *arg;
@@ -145,7 +146,7 @@ void dial_cancel(struct dial *d)
 
 int dial_late(const struct dial *d)
 {
-	return d->query && d->fd < 0 ? DIAL_NO_NAME : ETIMEDOUT;
+	return d->query ? DIAL_NO_NAME : ETIMEDOUT;
 }
 
 static void finish(struct dial *d, int error)
@@ -179,13 +180,6 @@ static void on_io(void *arg, int fd, unsigned events)
 	finish(d, error);
 }
 
-static void on_soon(void *arg)
-{
-	struct dial *d = arg;
-
-	finish(d, d->error);
-}
-
 /* With an address: 0, or negative errno. */
 static int begin(struct dial *d)
 {
@@ -214,12 +208,36 @@ static int begin(struct dial *d)
 	return 0;
 }
 
+/* The name was answered, or is no longer waited for. */
+static void go_on(struct dial *d)
+{
+	int r = d->to->n ? begin(d) : -DIAL_NO_NAME;
+
+	if (r < 0)
+		finish(d, -r);
+}
+
+static void on_soon(void *arg)
+{
+	struct dial *d = arg;
+
+	if (!d->query) {
+		finish(d, d->error);
+		return;
+	}
+	lookup_query_free(d->query);
+	d->query = NULL;
+	go_on(d);
+}
+
 static void on_answer(void *arg, const struct lookup_answer *a)
 {
 	struct dial *d = arg;
 	struct dial_target *t = d->to;
-	int r;
 
+	lookup_query_free(d->query);
+	d->query = NULL;
+	ev_timer_stop(d->soon);
 	if (!a->error) {
 		/* the one in use stays so as long as the name has it */
 		struct ip_addr used = t->addrs[t->at];
@@ -231,9 +249,7 @@ static void on_answer(void *arg, const struct lookup_answer *a)
 			t->at = ip_eq(&t->addrs[i], &used) ? i : t->at;
 		t->good_until = mono_add(mono_now(), DIAL_NAME_GOOD);
 	}
-	r = t->n ? begin(d) : -DIAL_NO_NAME;
-	if (r < 0)
-		finish(d, -r);
+	go_on(d);
 }
 
 static bool is_known(const struct dial_target *t)
@@ -257,6 +273,8 @@ static int start(const struct session_env *env, struct dial *d,
 	}
 	if (d->query)
 		lookup_ask(d->query);
+	if (d->query && d->to->n)
+		ev_timer_set(d->soon, DIAL_NAME_LATE);
 	*ret = d;
 	return 0;
 }

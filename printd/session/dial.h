@@ -14,6 +14,7 @@ struct dial;
 struct session_env;
 
 #define DIAL_NAME_GOOD DUR_S(60) /* then a name is looked up again */
+#define DIAL_NAME_LATE DUR_S(1)  /* then what was known has to do */
 #define DIAL_ADDRS_MAX 4         /* of a name that are tried in turn */
 #define DIAL_NO_NAME ENONET      /* `error`: no address of the name */
 

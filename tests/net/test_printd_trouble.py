@@ -357,15 +357,20 @@ def dnsmasq(net, *records):
         name="dnsmasq").says("started")
 
 
+def silent_dns(net):
+    with net.h:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((V4_HOST, 53))
+    return s
+
+
 @options(seconds=240, deck_extra=f"DNS {V4_HOST}", on_kernel=False)
 def test_printers_by_name(net):
     """A name server that is silent holds up the jobs of the printers that are
     named, and nothing else; they go when it speaks, and follow the name to
     another address."""
     needs("dnsmasq")
-    with net.h:
-        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    silent.bind((V4_HOST, 53))
+    silent = silent_dns(net)
     p = Printd(net, "DIRECT PD BSTTVNET printer.example.test 9100 *\n"
                "LPR PL BSTTVNET lpd.example.test 515 * lp\n"
                "FTP PT BSTTVNET ftp.example.test 21 * me you\n"
@@ -390,10 +395,19 @@ def test_printers_by_name(net):
         wait_for(lambda j=job: "no such host name" in p.job(j)["reason"],
                  f"the reason of {lu}", PATIENCE)
     p.proc.says("host.example.test: no such host name", PATIENCE)
-    # the printer moves
+    # it is off and on again while the name server is silent
     f.close()
     server.kill()
     server.wait(PATIENCE)
+    silent = silent_dns(net)
+    job = p.submit("PD", TEXT)
+    wait_for(lambda: p.job(job)["attempts"] >= 1, "an attempt", PATIENCE)
+    f = FakePrinter(net, V4_HOST, 9100, lambda c, n: read_all(c))
+    p.wait_gone(job)
+    check_equal(len(f.jobs), 1, "jobs at the address known")
+    silent.close()
+    # the printer moves
+    f.close()
     moved = V4_HOST[:-1] + "9"
     net.h.run(["ip", "addr", "add", moved + "/32", "dev", "lo"])
     f = FakePrinter(net, moved, 9100, lambda c, n: read_all(c))
