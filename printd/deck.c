@@ -185,7 +185,12 @@ static void cmd_sbcs(struct printd_builder *b, struct deck_args *a)
 static void free_text(const struct deck_args *a, uint32_t operand, char *buf,
 		      size_t cap)
 {
+	size_t n;
+
 	snprintf(buf, cap, "%s", deck_command_rest(a->cmd, operand));
+	/* where it was cut off may be a blank, which a deck cannot end with */
+	for (n = strlen(buf); n && buf[n - 1] == ' '; n--)
+		buf[n - 1] = '\0';
 }
 
 static void cmd_applid(struct printd_builder *b, struct deck_args *a)

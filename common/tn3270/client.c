@@ -324,6 +324,12 @@ static bool heard_subneg(struct tn3270_client *c, const struct telnet_event *te,
 		if (te->len < 1 || p[0] != TLS_FOLLOWS || c->secured ||
 		    !telnet_on(telnet_of(c), TELNET_OPT_START_TLS, OURS))
 			return false;
+		/* a session that stands is not begun anew inside TLS: its
+		 * times and what was agreed are those of the clear one */
+		if (c->state >= TN3270_CLIENT_READY) {
+			client_end(c, TN3270_END_ORDER);
+			return false;
+		}
 		c->state = TN3270_CLIENT_HANDSHAKE;
 		ev->kind = TN3270_EV_START_TLS;
 		return true;

@@ -424,6 +424,24 @@ static void answers_only_what_is_asked(void **state UNUSED)
 	assert_int_equal(tn3270_client_output(&c, out, sizeof(out)), 0);
 }
 
+/* A host that begins TLS in the middle of a session that stands. */
+static void tls_does_not_come_later(void **state UNUSED)
+{
+	uint8_t out[16];
+
+	cconf.tls = TN3270_TLS_OFFER;
+	for (int plain = 0; plain < 2; plain++) {
+		cconf.no_tn3270e = plain;
+		begin();
+		assert_int_equal(c.state, TN3270_CLIENT_READY);
+		assert_int_equal(HEAR(IAC, TELNET_DO, 46), TN3270_EV_NONE);
+		assert_int_equal(tn3270_client_output(&c, out, sizeof(out)), 9);
+		assert_int_equal(HEAR(IAC, TELNET_SB, 46, 1, IAC, TELNET_SE),
+				 TN3270_EV_CLOSE);
+		assert_int_equal(c.end, TN3270_END_ORDER);
+	}
+}
+
 static void time_passes(void **state UNUSED)
 {
 	struct tn3270_event ev;
@@ -475,6 +493,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(a_job_with_any_cuts, setup),
 	cmocka_unit_test_setup(walks_its_list_of_names, setup),
 	cmocka_unit_test_setup(plain_job, setup),
+	cmocka_unit_test_setup(tls_does_not_come_later, setup),
 	cmocka_unit_test_setup(tls_comes_first, setup),
 	cmocka_unit_test_setup(holds_back_until_answered, setup),
 	cmocka_unit_test_setup(other_servers, setup),
