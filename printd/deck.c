@@ -189,7 +189,7 @@ static void free_text(const struct deck_args *a, uint32_t operand, char *buf,
 
 	snprintf(buf, cap, "%s", deck_command_rest(a->cmd, operand));
 	/* where it was cut off may be a blank, which a deck cannot end with */
-	for (n = strlen(buf); n && buf[n - 1] == ' '; n--)
+	for (n = strlen(buf); n && strchr(" \t", buf[n - 1]); n--)
 		buf[n - 1] = '\0';
 }
 
