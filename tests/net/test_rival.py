@@ -28,6 +28,14 @@ OURS, LINUX, FAR = "10.99.2.1", "10.99.1.1", "10.99.9.9"
 PORT = 6000
 DELAY = ["delay_us=25000"]
 BOTTLENECK = ["rate=20000000", "queue=125000"]
+# Two flows with one round trip behind one full queue that drops from the tail
+# run in step: a lost packet is that of the flow whose answer to an ACK comes
+# at the wrong part of a packet's time on the wire. 60 us more or less between
+# ACK and answer then take the first flow of Linux from 0.61 to 0.46, 200 us
+# to 0.86, whatever the windows do; on the other hand two flows of one kind
+# share evenly. The known remedy is a random time of about what the
+# bottleneck needs for what one ACK lets go: two packets of 1500 bytes.
+JITTER_US = 1200
 
 # words of the relay
 PATHS = {
@@ -113,12 +121,11 @@ def side_by_side(build, words, pairs, seconds, **cc):
     return sum(linux) * kbit, sum(ours) * kbit
 
 
-def shared(build, linux, pipes, seconds, warm=10, **cc):
+def shared(build, linux, pipes, seconds, warm=10, jitter_us=JITTER_US, **cc):
     """Part of the first flow in each bottleneck that two flows share. With
-    CUBIC a period is some 5 s here, and it takes several of them until it no
-    longer shows who came first: with 10 s of `warm` the parts of several runs
-    went from 0.37 to 0.63."""
-    words = DELAY + BOTTLENECK + [f"pipes={pipes}"]
+    CUBIC a period is some 5 s here, and it takes some of them until it no
+    longer shows who came first."""
+    words = DELAY + BOTTLENECK + [f"pipes={pipes}", f"jitter_us={jitter_us}"]
     with Rig(build, words, **cc) as rig:
         if linux:
             first, second = rig.measure(pipes, pipes, warm * 1000,
@@ -149,17 +156,11 @@ def test_five_per_cent(build):
     beats(build, "loss-5")
 
 
-# The goal is 40:60. One run is no average: a Linux flow had 0.56, 0.57, 0.57,
-# 0.57 and 0.64 on a quiet machine, and 0.41 to 0.48 beside other work. Until
-# that is understood, what the check sees is that nobody starves.
-SCATTER = 0.12
-
-
 def shares(build, linux):
-    part, kbit = shared(build, linux, 8, 20, warm=35)
+    part, kbit = shared(build, linux, 8, 40, warm=15)
     text = f"the first takes {part:.3f} of {kbit:.0f} kbit/s"
     print(text, flush=True)
-    check(0.4 - SCATTER <= part <= 0.6 + SCATTER, text)
+    check(0.4 <= part <= 0.6, text)
 
 
 def test_bbr_on_a_policed_path(build):
