@@ -173,6 +173,7 @@ class Namespace:
         self.name = name
         run(["ip", "netns", "add", name])
         self.fd = os.open(f"/run/netns/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        self.here = threading.local()    # several threads may be inside
         self.run(["ip", "link", "set", "lo", "up"])
 
     def argv(self, argv):
@@ -189,13 +190,13 @@ class Namespace:
 
     def __enter__(self):
         """This thread's new sockets belong to the namespace."""
-        self.back = os.open("/proc/thread-self/ns/net",
-                            os.O_RDONLY | os.O_CLOEXEC)
+        self.here.back = os.open("/proc/thread-self/ns/net",
+                                 os.O_RDONLY | os.O_CLOEXEC)
         setns(self.fd)
 
     def __exit__(self, *_):
-        setns(self.back)
-        os.close(self.back)
+        setns(self.here.back)
+        os.close(self.here.back)
 
 
 libc = ctypes.CDLL(None, use_errno=True)
