@@ -413,7 +413,7 @@ class Rigs(Group):
 
     def round(self, args, tasks, results, errors):
         for cls in self.classes:
-            if args.peers and cls.kind not in args.peers.split(","):
+            if args.peers and cls.kind not in args.peers:
                 continue
             note(f"  {cls.kind}")
             for task in tasks:
@@ -444,6 +444,8 @@ class Terminators(Group):
         keys = tls_bench.make_keys()
         server = tls_bench.backend(args)
         for cls in tls_bench.TERMINATORS:
+            if args.peers and cls.kind not in args.peers:
+                continue
             note(f"  {cls.kind}")
             try:
                 keep(results, cls.kind,
@@ -545,7 +547,17 @@ def arguments():
     for t in args.task:
         if t not in words:
             a.error(f"no such task: {t}; there are {' '.join(words)}")
+    kinds = {k: None for g in GROUPS if chosen(g, args) for k in g.kinds}
+    args.peers = [x for x in args.peers.split(",") if x]
+    for x in args.peers:
+        if x not in kinds:
+            a.error(f"no such peer: {x}; there are {' '.join(kinds)}")
     return args
+
+
+def chosen(group, args):
+    return [t for t in group.tasks
+            if t in args.task or (group.by_default and not args.task)]
 
 
 def main():
@@ -555,8 +567,7 @@ def main():
     rounds = args.rounds or (1 if args.quick else 3)
     errors, tables = [], []
     for g in GROUPS:
-        tasks = [t for t in g.tasks
-                 if t in args.task or (g.by_default and not args.task)]
+        tasks = chosen(g, args)
         results = {}
         for i in range(rounds if tasks else 0):
             note(f"{' '.join(tasks)}: round {i + 1} of {rounds}")
