@@ -7,12 +7,17 @@
  * The host of the URI is printd's ID ("host" for ID *), the path the LU. form
  * is text, raw, pdf, scs or lu3; without it PDF is recognised, and the rest
  * is raw. codepage is that of a text. Exit codes are CUPS's.
+ *
+ * It is installed for root alone, which to CUPS means: start it as root. Only
+ * root may say for whom a job is; once that is settled, root is given up.
  */
 #include "appl/couplet-print.h"
 
 #include <cups/backend.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,6 +109,20 @@ static long send_all(struct couplet_print *p, int fd,
 	return r == -ECONNRESET ? -EAGAIN : r;
 }
 
+/* What is left to do needs no rights: document and printd are open. False: it
+ * would go on as root. */
+static bool give_up_root(void)
+{
+	const struct passwd *pw;
+
+	if (geteuid() != 0)
+		return true;
+	pw = getpwnam("lp");
+	pw = pw ? pw : getpwnam("nobody");
+	return pw && setgroups(0, NULL) == 0 && setgid(pw->pw_gid) == 0 &&
+	       setuid(pw->pw_uid) == 0;
+}
+
 static int print(const struct place *place, int argc, char **argv)
 {
 	struct couplet_print_job job = {
@@ -125,6 +144,10 @@ static int print(const struct place *place, int argc, char **argv)
 			 place->lu, couplet_print_error(p));
 		couplet_print_close(p);
 		return r;
+	}
+	if (!give_up_root()) {
+		couplet_print_close(p);
+		return fail(CUPS_BACKEND_STOP, "user lp", "cannot become it");
 	}
 	id = send_all(p, fd, &job, place, &why);
 	why = why ? why : couplet_print_error(p);

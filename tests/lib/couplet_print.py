@@ -300,8 +300,21 @@ ADD_QUEUE = """{{
 """
 
 
-def cupsd(net, printd, queues, port=8631):
-    """A CUPS scheduler of our own; queues: {name: device URI}."""
+def cups_programs(d, printd):
+    """The programs of Debian's CUPS and our backend, as an installation has
+    them; returns what cups-files.conf says of them."""
+    os.makedirs(d + "/bin/backend")
+    for sub in os.listdir("/usr/lib/cups"):
+        if sub != "backend":
+            os.symlink("/usr/lib/cups/" + sub, f"{d}/bin/{sub}")
+    shutil.copy(printd.tool("couplet"), d + "/bin/backend/couplet")
+    os.chmod(d + "/bin/backend/couplet", 0o700)
+    return f"ServerBin {d}/bin\nSetEnv COUPLET_RUN {printd.run_dir}\n"
+
+
+def cupsd(net, printd, queues, port=8631, backend=False):
+    """A CUPS scheduler of our own; queues: {name: device URI}. With `backend`
+    it has ours, and no other."""
     d = WORK + "/cups"
     for sub in ("", "/etc", "/spool", "/cache", "/log", "/tmp", "/run"):
         os.makedirs(d + sub, exist_ok=True)
@@ -313,7 +326,8 @@ def cupsd(net, printd, queues, port=8631):
                 f"CacheDir {d}/cache\nStateDir {d}/run\nTempDir {d}/tmp\n"
                 f"ErrorLog {d}/log/error\nAccessLog {d}/log/access\n"
                 f"PageLog {d}/log/page\nFileDevice Yes\nSandboxing relaxed\n"
-                "SystemGroup root\nUser lp\nGroup lp\nLogFileGroup root\n")
+                "SystemGroup root\nUser lp\nGroup lp\nLogFileGroup root\n"
+                + (cups_programs(d, printd) if backend else ""))
     p = net.host(["cupsd", "-f", "-c", d + "/etc/cupsd.conf", "-s",
                   d + "/etc/cups-files.conf"], name="cupsd")
     net.wait_port("h", 4, port, p)

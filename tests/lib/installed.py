@@ -26,7 +26,7 @@ WANTED = {
 PAGES = ["printd.8", "printctl.8", "printd.deck.5", "libcouplet-print.3",
          "stackd.8", "stackctl.8", "stackrun.1", "stackd.deck.5",
          "couplet-deck.5", "couplet-messages.7", "couplet.7",
-         "couplet-keys.1"]
+         "couplet-keys.1", "couplet-backend.8"]
 # of each library: what a program of a user's includes and calls
 PROGRAMS = {
     "couplet": """
@@ -97,6 +97,15 @@ def check_pages(root, found):
             problem(f"{page} lies in the wrong section")
 
 
+def check_backend(root, found):
+    """CUPS starts it as root, for whom alone printd believes a user's name,
+    if nobody else may run it."""
+    for f in found:
+        mode = os.stat(os.path.join(root, f)).st_mode & 0o777
+        if f.endswith("cups/backend/couplet") and mode != 0o700:
+            problem(f"{f} has mode {mode:o}, and needs 700")
+
+
 def check_units(root, found):
     analyze = shutil.which("systemd-analyze")
     units = [f for f in found if f.endswith(".service")]
@@ -153,6 +162,7 @@ def main():
     found = sorted(files(root))
     check_places(found)
     check_pages(root, found)
+    check_backend(root, found)
     check_units(root, found)
     for name, source in PROGRAMS.items():
         check_library(root, found, name, source)

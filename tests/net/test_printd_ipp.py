@@ -4,14 +4,16 @@ Everywhere printer of its tools.
 """
 
 import os
+import pwd
 import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
                                 "..", "lib"))
-from couplet_net import check, check_equal, main, needs, options, wait_for
+from couplet_net import (WORK, check, check_equal, main, needs, options,
+                         wait_for)
 from couplet_print import (PATIENCE, EvePrinter, FakePrinter, Printd, cupsd,
-                           read, read_all)
+                           fresh, read, read_all)
 
 TEXT = "hello world\n\n  third line, with  blanks\nGr\u00fc\u00dfe, \u00e5\n"
 
@@ -38,6 +40,72 @@ def test_ipp_cupsd(net):
     check_equal(f.jobs[1], TEXT.encode(), "text")
     held = p.wait_state(p.submit("PRT8", TEXT), "HELD")
     check("refuses" in held["reason"], held["reason"])
+    p.stop()
+
+
+@options(seconds=200)
+def test_cups_prints_to_a_lu(net):
+    """lp of Debian through Debian's CUPS and our backend: whose and what
+    the job was; a LU that is not there is a job that waits, with the reason."""
+    needs("cupsd")
+    p = Printd(net, "FILE PF BSTTVNET {work}/out\n")
+    out = fresh("out", folder=True)
+    where = f"couplet://{p.id}/"
+    sock = cupsd(net, p, {"forms": where + "PF?form=text",
+                          "any": where + "PF", "none": where + "NONE"},
+                 backend=True) + "/sock"
+    path = WORK + "/t.txt"
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(TEXT)
+
+    def lp(*argv):
+        return net.h.run(["lp", "-h", sock, *argv, path])
+
+    def papers():
+        return sorted(read(f"{out}/{n}").decode() for n in os.listdir(out))
+    p.ctl("STOP", "PF")
+    lp("-d", "forms", "-t", "A title", "-U", "jane")
+    job = wait_for(lambda: p.query("JOBS"), "the job", PATIENCE)[0]
+    check_equal((job["user"], job["title"], job["lu"]),
+                ("jane", "A title", "PF"), "job")
+    p.ctl("START", "PF")
+    lp("-d", "any", "-n", "2", "-o", "raw")
+    wait_for(lambda: len(os.listdir(out)) == 2, "two files", PATIENCE)
+    check_equal(papers(), sorted([TEXT, TEXT * 2]), "files")
+    lp("-d", "none")
+    wait_for(lambda: "NONE" in net.h.run(["lpstat", "-h", sock, "-p", "none"]),
+             "the reason", PATIENCE)
+    p.stop()
+
+
+def rights(pid):
+    """User, group and groups of a process; None if it has several users."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        ids = {w[0]: w[1:] for w in map(str.split, f) if w}
+    user, group = set(ids["Uid:"]), set(ids["Gid:"])
+    if len(user) > 1 or len(group) > 1:
+        return None
+    return int(user.pop()), int(group.pop()), ids["Groups:"]
+
+
+@options(seconds=100)
+def test_backend_gives_up_root(net):
+    """Started as root, it names the job's user, and is lp when it reads."""
+    p = Printd(net, "FILE PF BSTTVNET {work}/out\n")
+    lp = pwd.getpwnam("lp")
+    r, w = os.pipe()
+    b = net.host([p.tool("couplet"), "8", "jane", "T", "1", ""],
+                 name="backend", stdin=r,
+                 env=dict(os.environ, COUPLET_RUN=p.run_dir,
+                          DEVICE_URI=f"couplet://{p.id}/PF"))
+    os.close(r)
+    wait_for(lambda: rights(b.pid) == (lp.pw_uid, lp.pw_gid, []),
+             "the backend to be lp", PATIENCE)
+    p.ctl("STOP", "PF")
+    os.write(w, TEXT.encode())
+    os.close(w)
+    b.ok(PATIENCE)
+    check_equal([j["user"] for j in p.query("JOBS")], ["jane"], "users")
     p.stop()
 
 
