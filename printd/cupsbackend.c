@@ -12,12 +12,11 @@
  * root may say for whom a job is; once that is settled, root is given up.
  */
 #include "appl/couplet-print.h"
+#include "daemon/privs.h"
 
 #include <cups/backend.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,18 +108,17 @@ static long send_all(struct couplet_print *p, int fd,
 	return r == -ECONNRESET ? -EAGAIN : r;
 }
 
-/* What is left to do needs no rights: document and printd are open. False: it
- * would go on as root. */
-static bool give_up_root(void)
+/* What is left to do needs no rights: document and printd are open. NULL, or
+ * what failed. */
+static const char *give_up_root(void)
 {
-	const struct passwd *pw;
+	struct privs_user lp;
+	const char *step = "no user lp or nobody";
 
-	if (geteuid() != 0)
-		return true;
-	pw = getpwnam("lp");
-	pw = pw ? pw : getpwnam("nobody");
-	return pw && setgroups(0, NULL) == 0 && setgid(pw->pw_gid) == 0 &&
-	       setuid(pw->pw_uid) == 0;
+	if (privs_find_user("lp", &lp) == 0 &&
+	    privs_drop(&lp, NULL, 0, false, &step) == 0)
+		return NULL;
+	return step;
 }
 
 static int print(const struct place *place, int argc, char **argv)
@@ -145,9 +143,10 @@ static int print(const struct place *place, int argc, char **argv)
 		couplet_print_close(p);
 		return r;
 	}
-	if (!give_up_root()) {
+	why = give_up_root();
+	if (why) {
 		couplet_print_close(p);
-		return fail(CUPS_BACKEND_STOP, "user lp", "cannot become it");
+		return fail(CUPS_BACKEND_STOP, "cannot give up root", why);
 	}
 	id = send_all(p, fd, &job, place, &why);
 	why = why ? why : couplet_print_error(p);

@@ -413,7 +413,7 @@ class Rigs(Group):
 
     def round(self, args, tasks, results, errors):
         for cls in self.classes:
-            if args.peers and cls.kind not in args.peers:
+            if cls.kind not in args.peers:
                 continue
             note(f"  {cls.kind}")
             for task in tasks:
@@ -444,7 +444,7 @@ class Terminators(Group):
         keys = tls_bench.make_keys()
         server = tls_bench.backend(args)
         for cls in tls_bench.TERMINATORS:
-            if args.peers and cls.kind not in args.peers:
+            if cls.kind not in args.peers:
                 continue
             note(f"  {cls.kind}")
             try:
@@ -547,11 +547,12 @@ def arguments():
     for t in args.task:
         if t not in words:
             a.error(f"no such task: {t}; there are {' '.join(words)}")
-    kinds = {k: None for g in GROUPS if chosen(g, args) for k in g.kinds}
-    args.peers = [x for x in args.peers.split(",") if x]
+    kinds = [k for g in GROUPS if chosen(g, args) for k in g.kinds]
+    args.peers = [x for x in args.peers.split(",") if x] or kinds
     for x in args.peers:
         if x not in kinds:
-            a.error(f"no such peer: {x}; there are {' '.join(kinds)}")
+            a.error(f"no such peer: {x}; there are "
+                    + " ".join(dict.fromkeys(kinds)))
     return args
 
 
