@@ -315,7 +315,7 @@ def cups_programs(d, printd):
 def cupsd(net, printd, queues, port=8631, backend=False):
     """A CUPS scheduler of our own; queues: {name: device URI}. With `backend`
     it has ours, and no other."""
-    d = WORK + "/cups"
+    d = fresh("cups", folder=True)
     for sub in ("", "/etc", "/spool", "/cache", "/log", "/tmp", "/run"):
         os.makedirs(d + sub, exist_ok=True)
         os.chmod(d + sub, 0o777)
