@@ -191,6 +191,7 @@ struct tls_session {
 	bool verified : 1; /* the peer's certificate was found good */
 	bool want_out : 1;
 	bool starved : 1;      /* pull said -EAGAIN */
+	bool cut : 1;          /* push said io_error in the handshake */
 	bool rekeying : 1;     /* a key update is not on the wire */
 	bool forgotten : 1;    /* tickets that come are not kept */
 	bool offers_ecdsa : 1; /* ClientHello: a suite for ECDSA */

@@ -261,6 +261,8 @@ static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 	ssize_t n =
 		s->ahead_n ? take_ahead(s, buf, len) : pull_more(s, buf, len);
 
+	if (s->cut && n <= 0) /* it said no more than it had */
+		n = s->io_error;
 	s->starved = n == -EAGAIN;
 	s->eof = n == 0 && len > 0;
 	if (n > 0 && !s->first)
@@ -272,16 +274,33 @@ static ssize_t pull(gnutls_transport_ptr_t p, void *buf, size_t len)
 	return done_io(s, n);
 }
 
+/* A peer that refuses us in mid-handshake sends an alert and hangs up, perhaps
+ * before our flight is out. What it said tells why, EPIPE does not: so the
+ * handshake goes on, deaf to the end of the wire, until what came is read. */
+static bool cut_in_handshake(struct tls_session *s, ssize_t n)
+{
+	if (s->done || (n != -EPIPE && n != -ECONNRESET))
+		return false;
+	s->io_error = (int)n;
+	s->cut = true;
+	return true;
+}
+
 static ssize_t push(gnutls_transport_ptr_t p, const giovec_t *iov, int n)
 {
 	struct tls_session *s = p;
-	int r = session_push_out(s); /* what was sealed earlier goes first */
 	size_t len = 0;
+	ssize_t r;
 
 	for (int i = 0; i < n; i++)
 		len += iov[i].iov_len;
 	s->offered = MAX(s->offered, len);
-	return done_io(s, r < 0 ? r : s->io->push(s->arg, iov, n));
+	if (s->cut)
+		return (ssize_t)len;
+	r = session_push_out(s); /* what was sealed earlier goes first */
+	if (r == 0)
+		r = s->io->push(s->arg, iov, n);
+	return cut_in_handshake(s, r) ? (ssize_t)len : done_io(s, r);
 }
 
 /* GnuTLS asks only where it would otherwise wait; we never wait. */
@@ -668,6 +687,8 @@ int tls_session_handshake(struct tls_session *s)
 	if (r == GNUTLS_E_AGAIN)
 		return -EAGAIN;
 	s->odd = 0;
+	if (r == 0 && s->cut)
+		r = GNUTLS_E_PUSH_ERROR;
 	if (r == 0)
 		return finish(s);
 	(void)session_fail_gnutls(s, r);

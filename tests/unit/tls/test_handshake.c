@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +146,59 @@ static void an_alert_in_clear_is_understood(void **state)
 		TLS_ERR_ALERT);
 }
 
+/* The client has refused us and is gone before our flight is out. */
+static struct tls_error written_to_nobody(struct fix *f, int error,
+					  const void *bytes, size_t len)
+{
+	struct tls_policy_spec cs = fix_client(f), ss = fix_server(f, "EC");
+	struct tls_session *c, *s;
+	struct tls_error e;
+	struct pipe *p;
+	struct two t;
+
+	two_open(&t, &cs, &ss, "server.test");
+	p = pipe_new();
+	assert_int_equal(
+		tls_session_new(t.cp, "server.test", &pipe_io, &p->client, &c),
+		0);
+	assert_int_equal(tls_session_new(t.sp, NULL, &pipe_io, &p->server, &s),
+			 0);
+	assert_int_equal(tls_session_handshake(c), -EAGAIN);
+	memcpy(p->up.buf + p->up.len, bytes, len);
+	p->up.len += len;
+	p->down.error = error;
+	assert_true(tls_session_handshake(s) < 0);
+	assert_int_not_equal(tls_session_handshake(s), -EAGAIN);
+	tls_session_error(s, &e);
+	snprintf(f->why, sizeof f->why, "%s", e.text);
+	e.text = f->why;
+	tls_session_free(c);
+	tls_session_free(s);
+	free(p);
+	two_close(&t);
+	fix_forget(f, &ss);
+	return e;
+}
+
+static void an_alert_counts_more_than_a_broken_pipe(void **state)
+{
+	static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 48};
+	static const int errors[] = {-EPIPE, -ECONNRESET};
+	struct tls_error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		e = written_to_nobody(*state, errors[i], alert, sizeof alert);
+		assert_int_equal(e.kind, TLS_ERR_ALERT);
+		assert_int_equal(e.alert, 48);
+		e = written_to_nobody(*state, errors[i], "", 0);
+		assert_int_equal(e.kind, TLS_ERR_IO);
+		assert_int_equal(e.code, errors[i]);
+		assert_string_equal(e.text, strerror(-errors[i]));
+	}
+	e = written_to_nobody(*state, -EHOSTUNREACH, alert, sizeof alert);
+	assert_int_equal(e.code, -EHOSTUNREACH);
+}
+
 /* A certificate that takes two records, both there: nobody will say again that
  * the second has come. */
 static void a_message_of_two_records_needs_no_second_event(void **state)
@@ -186,6 +240,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(
 		a_message_of_two_records_needs_no_second_event, fix_setup,
 		fix_teardown),
+	cmocka_unit_test_setup_teardown(an_alert_counts_more_than_a_broken_pipe,
+					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(an_alert_in_clear_is_understood,
 					fix_setup, fix_teardown),
 	cmocka_unit_test_setup_teardown(tls13_with_an_ec_key, fix_setup,
