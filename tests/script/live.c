@@ -190,12 +190,21 @@ static void inject(struct script *s, const uint8_t *p, size_t len)
 	usleep(3000);
 }
 
-/* An announcement of an address: sent again some seconds after the start. */
-static bool is_announcement(const struct script *s, const uint8_t *p,
-			    size_t len)
+static bool is_arp(const struct script *s, const uint8_t *p, size_t len)
 {
-	return s->l2 && len >= 42 && p[12] == 8 && p[13] == 6 &&
-	       memcmp(p + 28, p + 38, 4) == 0;
+	return s->l2 && len >= 42 && p[12] == 8 && p[13] == 6;
+}
+
+/* Not an announcement of an address, which is sent again some seconds after the
+ * start, nor one more request for the peer of an earlier script: peers ascend
+ * from script to script, and stackd asks for a silent one three times. */
+static bool is_arp_of(const struct script *s, const uint8_t *p)
+{
+	static const uint8_t first_peer[4] = {192, 0, 2, 10};
+	const uint8_t *spa = p + 28, *tpa = p + 38;
+
+	return memcmp(spa, tpa, 4) != 0 && (memcmp(tpa, first_peer, 4) < 0 ||
+					    memcmp(tpa, s->peer.b, 4) >= 0);
 }
 
 /* For the peer of this script, or for nobody's? */
@@ -205,8 +214,8 @@ static bool is_ours(const struct script *s, const uint8_t *p, size_t len)
 	static const uint8_t v6_net[8] = {0x20, 0x01, 0x0d, 0xb8};
 	int at = script_ip_offset(s, p, len);
 
-	if (is_announcement(s, p, len))
-		return false;
+	if (is_arp(s, p, len))
+		return is_arp_of(s, p);
 	if (at < 0)
 		return true;
 	p += at;
@@ -214,8 +223,10 @@ static bool is_ours(const struct script *s, const uint8_t *p, size_t len)
 		return memcmp(p + 16, v4_net, 2) != 0 || p[18] < 2 ||
 		       (p[18] == 2 && p[19] < 10) || p[18] > 100 ||
 		       memcmp(p + 16, s->peer.b, 4) == 0;
-	return memcmp(p + 24, v6_net, 8) != 0 || p[38] == 0 || p[38] > 100 ||
-	       memcmp(p + 24, s->peer6.b, 16) == 0;
+	/* a solicitation goes to a group: its target tells for whom */
+	p += len >= (size_t)at + 64 && p[6] == 58 && p[40] == 135 ? 48 : 24;
+	return memcmp(p, v6_net, 8) != 0 || p[14] == 0 || p[14] > 100 ||
+	       memcmp(p, s->peer6.b, 16) == 0;
 }
 
 static size_t next(struct script *s, dur_t wait, uint8_t *buf, size_t cap)
