@@ -122,6 +122,7 @@ struct tcp_conn {
 	bool more : 1;         /* MSG_MORE on the latest write */
 	bool sws_override : 1; /* persist expired: send what fits */
 	bool cwnd_limited : 1; /* cwnd was what stopped us last */
+	bool burst : 1;        /* new data has left in this go */
 	bool want_probe : 1;   /* zero-window or keepalive probe */
 	bool want_tlp : 1;     /* tail loss probe */
 	/* RACK-TLP, see struct tcp_rack */

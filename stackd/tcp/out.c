@@ -336,6 +336,24 @@ static void count_data(struct tcp_conn *c, const struct tcp_out *o, bool fresh)
 		tcp_timer_arm_rexmt(c, c->now);
 }
 
+/*
+ * PSH on the last of several segments that leave in one go because the window
+ * opened: nothing follows until the next ACK, so the receiver gains nothing by
+ * waiting. Linux ends its frames so, and as a receiver answers PSH with an ACK
+ * at once. Where it does not, every second ACK falls into the middle of a burst
+ * of ours, the next burst comes one packet time behind another sender's, and of
+ * a queue that both fill we lose the packet. A segment alone has none, or each
+ * would be acknowledged by itself. [RFC9293 3.9.1.2] leaves it to us: PSH marks
+ * no record.
+ */
+static void end_of_burst(struct tcp_conn *c, struct tcp_out *o)
+{
+	if ((c->burst || o->gso_size) &&
+	    MIN(cwnd_room(c), tcp_out_usable(c, c->snd_nxt)) < c->mss)
+		o->h.flags |= TCP_PSH;
+	c->burst = true;
+}
+
 static void build_new(struct tcp_conn *c, struct tcp_out *o,
 		      const struct tcp_want *w)
 {
@@ -359,6 +377,7 @@ static void build_new(struct tcp_conn *c, struct tcp_out *o,
 	}
 	tcp_rtx_push(&c->rtx, w->seq, len, c->now);
 	c->snd_nxt = seq_add(w->seq, len);
+	end_of_burst(c, o);
 	if (o->len % c->mss)
 		c->snd_sml = c->snd_nxt;
 	c->push = c->sws_override = c->want_probe = false;
@@ -405,6 +424,7 @@ static void dry(struct tcp_conn *c)
 {
 	uint32_t unsent = tcp_conn_may_send(c) ? tcp_conn_unsent(c) : 0;
 
+	c->burst = false;
 	if (unsent && cwnd_room(c) < MIN(unsent, (uint32_t)c->mss)) {
 		c->cwnd_limited = true;
 		c->limited_end = c->snd_nxt;

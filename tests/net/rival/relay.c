@@ -9,7 +9,8 @@
  * losses from seed= + k modulo same=, so that flows on two stacks can meet
  * the same losses. Each pipe is a lab_path there and one back: loss= burst_in=
  * burst_out= reorder= ackloss= in 1/1000, rate= police= in bit/s, queue=
- * police_bytes= in bytes, delay_us= (one way) jitter_us= reorder_us=.
+ * police_bytes= in bytes, delay_us= (one way) jitter_us= reorder_us=; pipe k is
+ * k times step_us= longer than the first, there.
  * Says "ready"; on SIGTERM it prints a line about each pipe and ends.
  */
 #include "sim/lab_path.h"
@@ -55,7 +56,7 @@ struct relay {
 	struct waiting **heap;
 	uint32_t n;
 	uint64_t order;
-	uint32_t pipes, same;
+	uint32_t pipes, same, step_us;
 	uint64_t seed;
 	struct lab_path_cfg there_cfg, back_cfg;
 	const char *a, *b, *sock;
@@ -107,6 +108,8 @@ static bool take_number(struct relay *r, const char *word, uint64_t v)
 		r->pipes = (uint32_t)CLAMP(v, 1, PIPES_MAX);
 	else if (strcmp(word, "same") == 0)
 		r->same = (uint32_t)MAX(v, 1u);
+	else if (strcmp(word, "step_us") == 0)
+		r->step_us = (uint32_t)v;
 	else if (strcmp(word, "seed") == 0)
 		r->seed = v;
 	else if (strcmp(word, "loss") == 0)
@@ -351,7 +354,10 @@ int main(int argc, char **argv)
 	prctl(PR_SET_TIMERSLACK, 1); /* ns */
 	signal(SIGTERM, on_term);
 	for (uint32_t k = 0; k < r.pipes; k++) {
-		lab_path_init(&r.there[k], &r.there_cfg, r.seed + k % r.same);
+		struct lab_path_cfg there = r.there_cfg;
+
+		there.delay = dur_add(there.delay, DUR_US(k * r.step_us));
+		lab_path_init(&r.there[k], &there, r.seed + k % r.same);
 		lab_path_init(&r.back[k], &r.back_cfg,
 			      r.seed + k % r.same + 5000);
 	}

@@ -165,11 +165,11 @@ static void initial_window_is_one_frame(void **state)
 	(void)state;
 	start_gso(&p);
 	peer_write(&p, 60000);
-	peer_expect(&p, TCP_ACK, 1, 1, 14600);
+	peer_expect(&p, TCP_ACK | TCP_PSH, 1, 1, 14600);
 	peer_dry(&p);
 	/* slow start: each ACK lets out twice what it acknowledged */
 	peer_send(&p, TCP_ACK, 1, 1 + 2 * MSS, 0);
-	peer_expect(&p, TCP_ACK, 14601, 1, 4 * MSS);
+	peer_expect(&p, TCP_ACK | TCP_PSH, 14601, 1, 4 * MSS);
 	peer_dry(&p);
 	peer_fini(&p);
 }
@@ -205,7 +205,7 @@ static void silly_windows_are_not_filled(void **state)
 	p.wnd = 2 * MSS + 100;
 	peer_send(&p, TCP_ACK, 1, 1, 0);
 	peer_expect(&p, TCP_ACK, 1, 1, MSS);
-	peer_expect(&p, TCP_ACK, 1 + MSS, 1, MSS);
+	peer_expect(&p, TCP_ACK | TCP_PSH, 1 + MSS, 1, MSS);
 	peer_dry(&p);
 	peer_fini(&p);
 }
